@@ -1,0 +1,342 @@
+/**
+ * Runs programs: loads modules, drives the dispatch loop, counts what is hot, and schedules tasks. It is the only
+ * place that rewrites the counters of loops and functions, and the only one that waits for the outside.
+ *
+ * The event loop: a program is a set of tasks, of which one runs at a time, on otherwise empty stacks, until it ends
+ * or waits. Then the next one that may go on is copied onto the stacks, first come first served; when there is none,
+ * the loop waits for a timer or for the host. What is left when nothing can happen any more waits for ever, and is
+ * told so by an error.
+ */
+
+import { views } from "./memory.ts";
+import * as value from "./value.ts";
+import { copyValue, setObject } from "./value.ts";
+import { allocate, FutureState, HeapExhausted, newFuture, safepoint } from "./heap.ts";
+import { type Program, Proto } from "./program.ts";
+import {
+  beginBody,
+  beginCall,
+  callBody,
+  createMachine,
+  defineLibrary,
+  defineNative,
+  disposeMachine,
+  fail,
+  failTask,
+  functionAt,
+  functionsOf,
+  type LibraryDef,
+  type LoadedFunction,
+  type Machine,
+  type Module,
+  type NativeDef,
+  newModule,
+  restoreTask,
+  RuntimeFault,
+  Stop,
+  stubs,
+  type Task,
+  trace,
+  unseenFailures,
+  wake,
+  withMachine,
+} from "./machine.ts";
+import { OP, type OpcodeDef } from "./opcodes.ts";
+import { loadProgram } from "./loader.ts";
+import type { Runner } from "./backend.ts";
+import { CompileFailure } from "./pass.ts";
+
+const { I32 } = views;
+const { Kind } = value;
+
+/** What an engine is made of, and what it needs from the embedder. */
+export interface EngineOptions {
+  /** All opcodes: the built-in ones, then those of plugins. */
+  readonly opcodes: readonly OpcodeDef[];
+  /** The backend's way of running code. */
+  readonly runner: Runner;
+  /** Natives that are globals of every module. */
+  readonly natives: readonly NativeDef[];
+  /** Libraries that are globals of every module. */
+  readonly libraries: readonly LibraryDef[];
+  /** Takes output; the bytes are valid during the call only. */
+  write(bytes: Uint8Array): void;
+  /** Finds a module's file: its real path, and the path to show in messages; null if there is none. */
+  resolve(path: string, importer: string): { readonly path: string; readonly display: string } | null;
+  /**
+   * Compiles a module's file.
+   * @throws {CompileFailure} if it has errors
+   */
+  compile(path: string, display: string): Program;
+  /** Shows why a module did not compile; the import then fails. */
+  report(failure: CompileFailure): void;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+}
+
+/** How often a function and its loops ran, and what its code has become. */
+export interface FunctionProfile {
+  readonly loaded: LoadedFunction;
+  readonly calls: number;
+  /** By place of the LOOP word in the code. */
+  readonly loops: readonly { readonly pc: number; readonly rounds: number }[];
+  /** The code with specialised forms. */
+  readonly code: Int32Array;
+}
+
+/** A machine with everything around it that runs programs. */
+export interface Engine {
+  readonly machine: Machine;
+  /** The module of the main program, once there is one. */
+  main(): Module | null;
+  /**
+   * Runs a file's body and all that it starts.
+   * @throws {RuntimeFault} if the body fails
+   * @throws {ProgramExit} if the program ends itself
+   */
+  runMain(program: Program, path: string): Promise<void>;
+  /** Failures of tasks that nobody awaited. */
+  unseen(): RuntimeFault[];
+  /**
+   * Calls the function value at the word `callee` with `count` arguments that `store` writes, and runs all that it
+   * starts. Gives the word of the result, valid until the next run.
+   * @throws {RuntimeFault} if the function fails
+   */
+  callFunction(callee: number, count: number, store: (first: number) => void): Promise<number>;
+  /** What has been counted so far. */
+  profile(): FunctionProfile[];
+  /** Lets go of everything; the engine cannot be used any more. */
+  dispose(): void;
+}
+
+/**
+ * Rounds and calls between two visits here, once the threshold of the profile pass has been passed. Frequent enough
+ * that V8's better versions of the dispatch loop, which only an entry picks up, are picked up early.
+ */
+const TICK = 2048;
+
+/** The code that runs and tasks return to: one FINISH, one TASK_END, in a function without registers. */
+function makeStubs(): void {
+  if (stubs.proto !== 0) return;
+  const ref = allocate(Kind.PROTO, 1 + (Proto.CODE + 2) / 2), proto = (ref + 1) << 1;
+  I32.fill(0, (ref << 1) + 1, proto + Proto.CODE);
+  I32[proto + Proto.SELF] = ref;
+  I32[proto + Proto.ID] = -1;
+  stubs.proto = proto;
+  stubs.finish = proto + Proto.CODE;
+  stubs.taskEnd = stubs.finish + 1;
+  I32[stubs.finish] = OP.FINISH;
+  I32[stubs.taskEnd] = OP.TASK_END;
+}
+
+/** Makes an engine with the given parts. */
+export function createEngine(options: EngineOptions): Engine {
+  makeStubs();
+  const { runner, opcodes } = options;
+  const loaded = new Map<string, Module>();
+  const libraries = new Map<string, Module>();
+  const rounds = new Map<number, { counted: number; granted: number }>();
+  const machine = createMachine({ write: options.write, now: options.now, importModule });
+  for (const native of options.natives) defineNative(machine, native);
+  for (const library of options.libraries) libraries.set(library.name, defineLibrary(machine, library));
+  let mainModule: Module | null = null;
+  let looping: Promise<void> | null = null;
+
+  return {
+    machine,
+    main: () => mainModule,
+    async runMain(program, path) {
+      mainModule = newModule(machine, program.source.path, path);
+      loaded.set(path, mainModule);
+      const body = loadProgram(machine, program, mainModule, opcodes, TICK);
+      machine.pinned.push(body);
+      withMachine(machine, () => {
+        beginBody(machine, body);
+        execute();
+      });
+      await loop();
+    },
+    unseen: () => unseenFailures(machine),
+    async callFunction(callee, count, store) {
+      safepoint(3);
+      const future = newFuture(machine.nextFuture++);
+      machine.pinned.push(future);
+      withMachine(machine, () => {
+        const stop = beginCall(machine, callee, count, store, future);
+        if (stop !== Stop.WAITING) execute();
+      });
+      while (I32[(future << 1) + 1] === FutureState.PENDING) await loop();
+      machine.pinned.splice(machine.pinned.lastIndexOf(future), 1);
+      const info = machine.futures.get(I32[(future << 1) + 4]);
+      if (info?.failure) {
+        info.seen = true;
+        throw info.failure;
+      }
+      return (future << 1) + 2;
+    },
+    profile,
+    dispose() {
+      machine.ready.length = 0;
+      machine.suspended.clear();
+      machine.running.length = 0;
+      disposeMachine(machine);
+    },
+  };
+
+  /** Runs until the current run is finished or waits; failures of tasks stay with their futures. */
+  function execute(): void {
+    for (;;) {
+      try {
+        switch (runner.run(machine)) {
+          case Stop.HOT_LOOP:
+            grantLoop(machine.pc - 1);
+            break;
+          case Stop.HOT_CALL:
+            grantCalls(machine.proto);
+            break;
+          default:
+            return;
+        }
+      } catch (error) {
+        settleFault(error);
+      }
+    }
+  }
+
+  /** Ends the task that `error` arose in, or hands it on when it is the program's end. */
+  function settleFault(error: unknown): void {
+    const fault = error instanceof HeapExhausted ? new RuntimeFault("Out of memory.", trace(machine)) : error;
+    if (!(fault instanceof RuntimeFault) || !failTask(machine, fault)) throw fault;
+  }
+
+  function grantLoop(word: number): void {
+    const count = rounds.get(word);
+    if (count === undefined) rounds.set(word, { counted: plantedRounds(word), granted: TICK });
+    else count.counted += TICK;
+    I32[word] = I32[word] & 0xFF | TICK - 1 << 8;
+  }
+
+  /** What the count in a LOOP word began with: it is in the compiled code still. */
+  function plantedRounds(word: number): number {
+    const { proto, word: start } = functionAt(machine.proto);
+    return (proto.code[word - start - Proto.CODE] >>> 8 || TICK - 1) + 1;
+  }
+
+  function grantCalls(proto: number): void {
+    functionAt(proto).counted += I32[proto + Proto.GRANTED];
+    I32[proto + Proto.GRANTED] = TICK;
+    I32[proto + Proto.COUNTER] = TICK - 1;
+  }
+
+  function profile(): FunctionProfile[] {
+    return functionsOf(machine).map((loaded) => {
+      const { word, proto } = loaded, start = word + Proto.CODE;
+      const code = I32.slice(start, start + proto.code.length);
+      const calls = loaded.counted + I32[word + Proto.GRANTED] - 1 - I32[word + Proto.COUNTER];
+      const loops: { pc: number; rounds: number }[] = [];
+      for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
+        if ((code[pc] & 0xFF) !== OP.LOOP) continue;
+        const counted = rounds.get(start + pc);
+        const granted = counted === undefined ? proto.code[pc] >>> 8 || TICK - 1 : TICK - 1;
+        loops.push({ pc, rounds: (counted?.counted ?? 0) + granted - (code[pc] >> 8) });
+      }
+      return { loaded, calls, loops, code };
+    });
+  }
+
+  function importModule(_machine: Machine, path: string, named: boolean, result: number): number {
+    const library = named ? libraries.get(path) : undefined;
+    if (library !== undefined) {
+      setObject(result, Kind.MODULE, library.ref);
+      return Stop.NONE;
+    }
+    const found = options.resolve(path, functionAt(machine.proto).module.path);
+    if (found === null) fail(machine, `Could not import module '${path}'`);
+    const known = loaded.get(found.path);
+    if (known !== undefined) {
+      setObject(result, Kind.MODULE, known.ref);
+      return Stop.NONE;
+    }
+    let program: Program;
+    try {
+      program = options.compile(found.path, found.display);
+    } catch (error) {
+      if (!(error instanceof CompileFailure)) throw error;
+      options.report(error);
+      fail(machine, `Could not import module '${path}'`);
+    }
+    safepoint(1);
+    const module = newModule(machine, path, found.path);
+    loaded.set(found.path, module);
+    setObject(result, Kind.MODULE, module.ref);
+    callBody(machine, loadProgram(machine, program, module, opcodes, TICK));
+    return Stop.NONE;
+  }
+
+  /** The event loop; whoever finds it running waits for the same end. */
+  function loop(): Promise<void> {
+    looping ??= runTasks().finally(() => looping = null);
+    return looping;
+  }
+
+  async function runTasks(): Promise<void> {
+    for (;;) {
+      const task = machine.ready.shift();
+      if (task !== undefined) {
+        resumeTask(task);
+        continue;
+      }
+      if (machine.suspended.size === 0) return;
+      let earliest = Infinity, outside = false;
+      const now = options.now(), due: Task[] = [];
+      for (const task of machine.suspended) {
+        const { waitingFor } = task;
+        if (waitingFor.kind === "host") outside = true;
+        if (waitingFor.kind !== "time") continue;
+        if (waitingFor.due <= now) due.push(task);
+        else earliest = Math.min(earliest, waitingFor.due);
+      }
+      if (due.length > 0) {
+        due.sort((a, b) => dueOf(a) - dueOf(b)); // stable: equal times in the order of sleeping
+        for (const task of due) wake(machine, task, () => {});
+      } else if (outside || earliest < Infinity) await somethingHappens(earliest - now);
+      else failStuck();
+    }
+  }
+
+  function resumeTask(task: Task): void {
+    withMachine(machine, () => {
+      try {
+        restoreTask(machine, task);
+      } catch (error) {
+        settleFault(error);
+      }
+      execute();
+    });
+  }
+
+  function somethingHappens(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = milliseconds < Infinity
+        ? setTimeout(done, Math.min(milliseconds, 2 ** 31 - 1))
+        : undefined;
+      function done() {
+        clearTimeout(timer);
+        machine.onWake = null;
+        resolve();
+      }
+      machine.onWake = done;
+    });
+  }
+
+  /** Nothing can happen any more: the task that has waited longest fails, and with it perhaps those who await it. */
+  function failStuck(): void {
+    const stuck = [...machine.suspended].sort((a, b) => a.id - b.id);
+    const task = stuck.find((t) => t.future !== 0) ?? stuck[0];
+    wake(machine, task, () => fail(machine, "Awaiting a future that can never finish."));
+  }
+}
+
+function dueOf(task: Task): number {
+  return task.waitingFor.kind === "time" ? task.waitingFor.due : 0;
+}

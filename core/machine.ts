@@ -1,0 +1,982 @@
+/**
+ * The machine: register windows, frames, tasks, calls, and errors with their traces. Opcodes and natives act on it;
+ * which opcodes there are, and how a program gets here, it does not know.
+ *
+ * A frame is a window on the value stack plus a record on the frame stack. Windows overlap, so that arguments are
+ * passed without copying; the callee's own function value stays below its first register:
+ *
+ * ```text
+ *  caller  │ r0 │ r1 │ … │ rA = callee, later the result │ rA+1 │ … │ rA+n │
+ *  callee                                                │ r0   │ … │ rn-1 │ locals … │
+ *                                                        └─ base
+ *  record  │ return pc │ base of the caller │ proto word of the caller │ - │       pushed by a call
+ * ```
+ *
+ * :tasks: The file's body and each running call of an async function is a *task*: a contiguous slice of both stacks,
+ * from the callee's slot and the record below it to the top. Whatever has to wait suspends the innermost task: its
+ * slice is copied out, the caller goes on with the future as the call's result. A task that wakes is copied back on
+ * top of the (by then empty) stacks, its bases shifted. Native code keeps nothing but return addresses elsewhere, so
+ * this is all there is to suspending.
+ */
+
+import type { SourceFile } from "./source.ts";
+import type { FunctionProto } from "./program.ts";
+import { Proto } from "./program.ts";
+import {
+  Control,
+  FRAME_WORDS,
+  FRAMES,
+  FRAMES_MAX,
+  GLOBALS,
+  GLOBALS_MAX,
+  STACK,
+  STACK_END,
+  views,
+} from "./memory.ts";
+import * as value from "./value.ts";
+import { copyValue, kindName, setDouble, setNil, setObject } from "./value.ts";
+import {
+  allocate,
+  FutureState,
+  HeapExhausted,
+  newFuture,
+  newHandle,
+  newStruct,
+  safepoint,
+  setCollector,
+} from "./heap.ts";
+import { stringText, visitStringRoots } from "./strings.ts";
+import { setNames, textOf } from "./text.ts";
+import { collect, type Marker } from "./gc.ts";
+
+const { I32, U8 } = views;
+const { HI_FUNCTION, HI_NATIVE, HI_STRUCT_TYPE, HI_EMPTY, Kind } = value;
+const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
+
+/** Why the dispatch loop was left. */
+export const Stop = {
+  /** Not at all: go on. */
+  NONE: 0,
+  /** The frame record that the run began with was popped. */
+  FINISHED: 1,
+  /** A loop's counter ran out; pc is behind its LOOP. */
+  HOT_LOOP: 2,
+  /** A function's counter ran out; pc is at its first instruction. */
+  HOT_CALL: 3,
+  /** The innermost task waits, and no task is below it in this run. */
+  WAITING: 4,
+} as const;
+
+/** A program's module: the names of a file's globals and where they lie. */
+export interface Module {
+  /** Index in the process's table of modules, never used again. */
+  readonly index: number;
+  readonly machine: Machine;
+  /** The path as written in the import. */
+  readonly name: string;
+  /** The resolved path; relative imports are relative to its folder. */
+  readonly path: string;
+  /** Ref of the MODULE object. */
+  readonly ref: number;
+  /** Global slots by name. */
+  readonly globals: Map<string, number>;
+}
+
+/** A function as loaded into linear memory. */
+export interface LoadedFunction {
+  readonly proto: FunctionProto;
+  readonly source: SourceFile;
+  readonly module: Module;
+  readonly word: number;
+  /** Calls that its counter has run through; those since its last grant come on top. */
+  counted: number;
+  machine: Machine;
+}
+
+/** One call in a stack trace. */
+export interface TraceFrame {
+  readonly functionName: string;
+  readonly source: SourceFile;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An error of the running program. */
+export class RuntimeFault extends Error {
+  override readonly name = "RuntimeFault";
+  /** Calls, the innermost first. */
+  readonly frames: readonly TraceFrame[];
+  constructor(message: string, frames: readonly TraceFrame[]) {
+    super(message);
+    this.frames = frames;
+  }
+}
+
+/** Thrown by `exit`: the program ends at once, with this code. */
+export class ProgramExit extends Error {
+  override readonly name = "ProgramExit";
+  readonly code: number;
+  constructor(code: number) {
+    super(`exit ${code}`);
+    this.code = code;
+  }
+}
+
+/** A value type that a native can ask for in a parameter. */
+export type ParamType =
+  | "any"
+  | "number"
+  | "int"
+  | "float"
+  | "bool"
+  | "string"
+  | "array"
+  | "map"
+  | "function"
+  | "future";
+
+/** A parameter of a native: name and the types that it takes. */
+export interface Param {
+  readonly name: string;
+  readonly type: ParamType | readonly ParamType[];
+  /** `optional`: may be left out, as all after it; `rest`: any number of further ones. */
+  readonly mode?: "optional" | "rest";
+}
+
+/** A native function: what programs see, and what it does. */
+export interface NativeDef {
+  readonly name: string;
+  readonly params: readonly Param[];
+  /** One sentence. */
+  readonly doc: string;
+  /** A program that shows it, and what that prints; run as a test. */
+  readonly example: { readonly code: string; readonly output: string };
+  /** Reads its arguments and gives its result through `call`; nil unless it says otherwise. */
+  call(call: NativeCall): void;
+}
+
+/** A library: natives under one name, and constants. */
+export interface LibraryDef {
+  readonly name: string;
+  readonly doc: string;
+  readonly natives: readonly NativeDef[];
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** What a native sees of the call it serves. Arguments are words of values; they stay rooted during the call. */
+export interface NativeCall {
+  readonly machine: Machine;
+  /** Number of arguments. */
+  readonly count: number;
+  /** Word of argument `index`. */
+  word(index: number): number;
+  /** Word to store the result in: it holds nil before. */
+  readonly result: number;
+  /** Ends the call with a run-time error. */
+  fail(message: string): never;
+  /**
+   * Makes the innermost task wait until `promise` settles; then `done` stores the result at the word it is given.
+   * A rejection is a run-time error with the reason's message. Has to be the last thing that the native does.
+   */
+  wait<T>(promise: Promise<T>, done: (result: number, outcome: T) => void): void;
+  /** Makes the innermost task sleep for `milliseconds`. Has to be the last thing that the native does. */
+  sleep(milliseconds: number): void;
+}
+
+/** What the machine needs from outside. */
+export interface Host {
+  /** Takes output of the program; the bytes are valid during the call only. */
+  write(bytes: Uint8Array): void;
+  /** Loads a module and calls its body when it is new; stores the module at `result`. */
+  importModule(machine: Machine, path: string, named: boolean, result: number): number;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+}
+
+/** A suspended or running task. */
+export interface Task {
+  readonly id: number;
+  /** Ref of the future that its end resolves; 0 for the body of a file. */
+  readonly future: number;
+  /** While running: word of its first frame record, and of its callee's slot. */
+  frame: number;
+  slot: number;
+  /** While suspended: its registers (ITEMS, 0 when running), frame records, and state. */
+  registers: number;
+  words: number;
+  records: Int32Array;
+  pc: number;
+  base: number;
+  proto: number;
+  /** Where the awaited value goes, relative to the slot. */
+  result: number;
+  /** What it waits for. */
+  waitingFor: Waiting;
+  /** Set by the one that wakes it: stores the outcome, or throws. */
+  resume: ((result: number) => void) | null;
+}
+
+type Waiting =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "future"; readonly ref: number }
+  | { readonly kind: "host" }
+  | { readonly kind: "time"; readonly due: number };
+
+/** What is known of a future beyond its heap object: who waits for it, and why it failed. */
+interface FutureInfo {
+  waiters: Task[];
+  /** Refs of futures that take over its outcome. */
+  followers: number[];
+  failure: RuntimeFault | null;
+  /** The ref while the future has to stay alive (it failed and nobody has looked yet). */
+  seen: boolean;
+  ref: number;
+}
+
+/** The state of one running program. */
+export interface Machine {
+  /** Word of the next instruction, the current window, and the current function; valid outside the dispatch loop,
+   * and inside after `save`. */
+  pc: number;
+  base: number;
+  proto: number;
+  /** Marks where opcode bodies need `pc`, `base` and `proto` in the record; see dispatch.ts. */
+  save(): void;
+  /** Marks where they may have changed in the record. */
+  load(): void;
+  /** Takes the jump whose distance is at pc; gives a {@linkcode Stop}. */
+  jump(): number;
+  /** Passes over the jump distance at pc. */
+  skip(): number;
+  readonly host: Host;
+  /** Values that every module starts with: words of globals, by name. */
+  readonly builtins: Map<string, number>;
+  /** Running tasks, the innermost last. */
+  readonly running: Task[];
+  /** Tasks that may go on, first come first served. */
+  readonly ready: Task[];
+  /** Suspended tasks, ready or not. */
+  readonly suspended: Set<Task>;
+  /** Futures that somebody waits for, or that failed. */
+  readonly futures: Map<number, FutureInfo>;
+  /** Refs that live as long as the machine. */
+  readonly pinned: number[];
+  /** Wakes the event loop; set while it waits for the outside. */
+  onWake: (() => void) | null;
+  nextTask: number;
+  nextFuture: number;
+  /** The nested run that must not be suspended through, as a number of running tasks. */
+  nested: number;
+  /** Where `clock()` counts from. */
+  readonly started: number;
+}
+
+// ---- the process's machines --------------------------------------------------------------------------------------
+
+const functions: (LoadedFunction | undefined)[] = [];
+const modules: (Module | undefined)[] = [];
+const natives: NativeDef[] = [];
+const nativeNumbers = new Map<NativeDef, number>();
+const machines = new Set<Machine>();
+let current: Machine | null = null;
+let globalsUsed = 0;
+
+I32[Control.FRAME_TOP] = FRAMES;
+I32[Control.STACK_LIMIT] = STACK + 16384;
+setCollector(() => collect(visitRoots));
+setNames({
+  functionName: (protoWord) => functionAt(protoWord).proto.name,
+  nativeName: (index) => natives[index].name,
+  moduleName: (index) => modules[index]?.name ?? "",
+});
+
+/** Loaded functions, by their id in linear memory. */
+export function functionAt(protoWord: number): LoadedFunction {
+  const found = functions[I32[protoWord + Proto.ID]];
+  if (found === undefined) throw new Error(`No function is loaded at word ${protoWord}: this is a bug`);
+  return found;
+}
+
+/** Enters a function in the table of loaded ones. */
+export function registerFunction(loaded: LoadedFunction): void {
+  I32[loaded.word + Proto.ID] = functions.length;
+  functions.push(loaded);
+}
+
+/** All functions that a machine has loaded. */
+export function functionsOf(machine: Machine): LoadedFunction[] {
+  return functions.filter((f): f is LoadedFunction => f?.machine === machine);
+}
+
+/** Hands out a global slot and gives its word. */
+export function newGlobal(): number {
+  if (globalsUsed === GLOBALS_MAX) throw new Error("More than a million global variables in one process");
+  const word = GLOBALS + globalsUsed++ * 2;
+  I32[word] = 0;
+  I32[word + 1] = HI_EMPTY;
+  return word;
+}
+
+/** Makes a machine without modules. */
+export function createMachine(host: Host): Machine {
+  const machine: Machine = {
+    pc: 0,
+    base: STACK,
+    proto: 0,
+    save() {},
+    load() {},
+    jump: () => takeJump(machine),
+    skip() {
+      machine.pc++;
+      return Stop.NONE;
+    },
+    host,
+    builtins: new Map(),
+    running: [],
+    ready: [],
+    suspended: new Set(),
+    futures: new Map(),
+    pinned: [],
+    onWake: null,
+    nextTask: 1,
+    nextFuture: 1,
+    nested: 0,
+    started: host.now(),
+  };
+  machines.add(machine);
+  return machine;
+}
+
+/**
+ * A jump. Backward ones count down in the LOOP word that they lead to, and land behind it; the count stands in the
+ * word's upper 24 bits, so it has run out when the word is negative.
+ */
+function takeJump(machine: Machine): number {
+  const distance = I32[machine.pc];
+  machine.pc += distance;
+  if (distance >= 0) return Stop.NONE;
+  const left = I32[machine.pc] - 256 | 0;
+  I32[machine.pc++] = left;
+  return left < 0 ? Stop.HOT_LOOP : Stop.NONE;
+}
+
+/** Drops all that a machine holds, so that the next collection frees it. The machine cannot be used any more. */
+export function disposeMachine(machine: Machine): void {
+  for (const [index, module] of modules.entries()) {
+    if (module?.machine !== machine) continue;
+    for (const word of module.globals.values()) setNil(word);
+    modules[index] = undefined;
+  }
+  for (const word of machine.builtins.values()) setNil(word);
+  for (let id = 0; id < functions.length; id++) {
+    if (functions[id]?.machine === machine) functions[id] = undefined;
+  }
+  machines.delete(machine);
+}
+
+/** Makes a module with no globals yet. */
+export function newModule(machine: Machine, name: string, path: string): Module {
+  const index = modules.length;
+  const module: Module = {
+    index,
+    machine,
+    name,
+    path,
+    ref: newHandle(Kind.MODULE, index),
+    globals: new Map(),
+  };
+  machine.pinned.push(module.ref);
+  modules.push(module);
+  return module;
+}
+
+/** The module that a MODULE object stands for. */
+export function moduleAt(ref: number): Module {
+  const module = modules[I32[(ref << 1) + 1]];
+  if (module === undefined) throw new Error(`No module is at ${ref}: this is a bug`);
+  return module;
+}
+
+/** The word of a module's global, made on first use with the builtin of that name as its value. */
+export function globalOf(machine: Machine, module: Module, name: string): number {
+  let word = module.globals.get(name);
+  if (word === undefined) {
+    word = newGlobal();
+    module.globals.set(name, word);
+    const builtin = machine.builtins.get(name);
+    if (builtin !== undefined) copyValue(word, builtin);
+  }
+  return word;
+}
+
+/** Gives every module of the machine the native as a global, or as a member of the library `module`. */
+export function defineNative(machine: Machine, def: NativeDef, module?: Module): void {
+  let number = nativeNumbers.get(def);
+  if (number === undefined) {
+    number = natives.length;
+    natives.push(def);
+    nativeNumbers.set(def, number);
+  }
+  const word = newGlobal();
+  setObject(word, Kind.NATIVE, newHandle(Kind.NATIVE, number));
+  if (module === undefined) machine.builtins.set(def.name, word);
+  else module.globals.set(def.name.slice(def.name.lastIndexOf(".") + 1), word);
+}
+
+/** Makes a library a predefined global of every module. */
+export function defineLibrary(machine: Machine, library: LibraryDef): Module {
+  const module = newModule(machine, library.name, "");
+  for (const native of library.natives) defineNative(machine, native, module);
+  for (const [name, constant] of Object.entries(library.constants ?? {})) {
+    const word = newGlobal();
+    setDouble(word, constant);
+    module.globals.set(name, word);
+  }
+  const word = newGlobal();
+  setObject(word, Kind.MODULE, module.ref);
+  machine.builtins.set(library.name, word);
+  return module;
+}
+
+// ---- roots -------------------------------------------------------------------------------------------------------
+
+/** Word above the registers in use. */
+function stackTop(): number {
+  return current === null ? STACK : current.base + I32[current.proto + Proto.FRAME];
+}
+
+function visitRoots(marker: Marker): void {
+  const top = stackTop();
+  marker.visitValues(STACK, top);
+  // :stale-registers: wipe what lies above, and let the soft limit start anew.
+  I32.fill(0, top, Math.max(top, I32[Control.STACK_LIMIT]));
+  marker.visitValues(GLOBALS, GLOBALS + globalsUsed * 2);
+  visitStringRoots(marker);
+  for (const machine of machines) {
+    for (const ref of machine.pinned) marker.visitRef(ref);
+    for (const task of machine.running) marker.visitRef(task.future);
+    for (const task of machine.suspended) {
+      marker.visitRef(task.future);
+      if (task.waitingFor.kind === "future") marker.visitRef(task.waitingFor.ref);
+      if (task.registers !== 0) {
+        marker.visitRef(task.registers - 1);
+        marker.visitValues(task.registers << 1, (task.registers << 1) + task.words);
+      }
+    }
+    for (const info of machine.futures.values()) {
+      marker.visitRef(info.ref);
+      for (const ref of info.followers) marker.visitRef(ref);
+    }
+  }
+  if (stubs.proto !== 0) marker.visitRef(I32[stubs.proto]);
+  for (const loaded of functions) {
+    if (loaded !== undefined) marker.visitRef(I32[loaded.word]);
+  }
+}
+
+// ---- errors ------------------------------------------------------------------------------------------------------
+
+/** Ends the current instruction with a run-time error. The machine's state must have been saved. */
+export function fail(machine: Machine, message: string): never {
+  throw new RuntimeFault(message, trace(machine));
+}
+
+/** The calls in progress, the innermost first. */
+export function trace(machine: Machine): TraceFrame[] {
+  const frames: TraceFrame[] = [];
+  let pc = machine.pc, proto = machine.proto;
+  for (let record = I32[Control.FRAME_TOP];;) {
+    const loaded = functions[I32[proto + Proto.ID]];
+    if (loaded !== undefined) frames.push(traceFrame(loaded, pc));
+    record -= FRAME_WORDS;
+    if (record < FRAMES) return frames;
+    pc = I32[record];
+    proto = I32[record + 2];
+    if (proto === 0) return frames;
+  }
+}
+
+function traceFrame(loaded: LoadedFunction, pc: number): TraceFrame {
+  // pc is past the instruction's first word, so the word before it belongs to the instruction.
+  const index = Math.max(0, pc - 1 - (loaded.word + Proto.CODE));
+  const { spans, name, start } = loaded.proto;
+  return {
+    functionName: name,
+    source: loaded.source,
+    start: spans[2 * index] ?? start,
+    end: spans[2 * index + 1] ?? start,
+  };
+}
+
+/** `Cannot apply '-' to string and int.` */
+export function failOperands(machine: Machine, operator: string, a: number, b: number): never {
+  fail(machine, `Cannot apply '${operator}' to ${kindName(a)} and ${kindName(b)}.`);
+}
+
+// ---- calls -------------------------------------------------------------------------------------------------------
+
+/**
+ * Calls the value in the register at word `callee` with the `count` values after it; what is called goes on in the
+ * dispatch loop, or is done at once when it needs none. The state must have been saved with pc behind the call.
+ * Gives a {@linkcode Stop}.
+ */
+export function call(machine: Machine, callee: number, count: number): number {
+  switch (I32[callee + 1]) {
+    case HI_FUNCTION: {
+      const proto = I32[(I32[callee] << 1) + 1], arity = I32[proto + Proto.ARITY];
+      if (arity < 0) return callAsync(machine, callee, proto, -1 - arity, count);
+      if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
+      enter(machine, callee, proto, machine.pc, machine.base, machine.proto);
+      return Stop.NONE;
+    }
+    case HI_NATIVE:
+      return callNative(machine, callee, count);
+    case HI_STRUCT_TYPE: {
+      const type = I32[callee], fields = I32[(type << 1) + 1];
+      if (fields !== count) {
+        const name = stringText(I32[(type << 1) + 2]);
+        fail(machine, `Struct '${name}' expected ${fields} args but got ${count}.`);
+      }
+      safepoint(1 + fields);
+      setObject(callee, Kind.STRUCT, newStruct(type, callee + 2));
+      return Stop.NONE;
+    }
+    default:
+      return fail(
+        machine,
+        I32[callee + 1] >> 16 === -4 && I32[callee + 1] !== value.HI_INT64
+          ? "Attempt to call non-function object."
+          : "Attempt to call non-function value.",
+      );
+  }
+}
+
+/** Pushes a frame record and makes the function at `proto`, its value at `callee`, the current one. */
+function enter(
+  machine: Machine,
+  callee: number,
+  proto: number,
+  pc: number,
+  base: number,
+  caller: number,
+): void {
+  const top = I32[Control.FRAME_TOP], window = callee + 2;
+  if (top >= FRAMES_END || window + I32[proto + Proto.FRAME] > STACK_END) fail(machine, "Stack overflow.");
+  reserveRegisters(window + I32[proto + Proto.FRAME]);
+  I32[top] = pc;
+  I32[top + 1] = base;
+  I32[top + 2] = caller;
+  I32[Control.FRAME_TOP] = top + FRAME_WORDS;
+  machine.base = window;
+  machine.proto = proto;
+  machine.pc = proto + Proto.CODE;
+}
+
+/**
+ * :soft-limit: The limit that calls check is raised in steps, so that the collector knows how much of the stack may
+ * have been written since it last wiped it.
+ */
+function reserveRegisters(end: number): void {
+  if (end > I32[Control.STACK_LIMIT]) I32[Control.STACK_LIMIT] = Math.min(STACK_END, end + 65536);
+}
+
+function callNative(machine: Machine, callee: number, count: number): number {
+  const def = natives[I32[(I32[callee] << 1) + 1]];
+  // The window of the caller covers the arguments, so they are rooted; the result goes where the callee was.
+  checkArguments(machine, def, callee + 2, count);
+  let stop: number = Stop.NONE;
+  const result = callee;
+  const context: NativeCall = {
+    machine,
+    count,
+    result,
+    word: (index) => callee + 2 + index * 2,
+    fail: (message) => fail(machine, message),
+    wait: (promise, done) => {
+      const task = machine.running.at(-1)!;
+      stop = suspend(machine, result, { kind: "host" });
+      promise.then(
+        (outcome) => wake(machine, task, (word) => done(word, outcome)),
+        (error: unknown) =>
+          wake(machine, task, () => fail(machine, error instanceof Error ? error.message : String(error))),
+      );
+    },
+    sleep: (milliseconds) => {
+      stop = suspend(machine, result, { kind: "time", due: machine.host.now() + milliseconds });
+    },
+  };
+  setNil(callee);
+  def.call(context);
+  return stop;
+}
+
+function checkArguments(machine: Machine, def: NativeDef, first: number, count: number): void {
+  const { params } = def;
+  let at = 0, rest = false;
+  for (const param of params) {
+    if (at >= count) {
+      if (param.mode === undefined) break;
+      return;
+    }
+    rest = param.mode === "rest";
+    do {
+      if (!accepts(param.type, first + at * 2)) return failArguments(machine, def, first, count);
+      at++;
+    } while (rest && at < count);
+  }
+  const required = params.filter((p) => p.mode === undefined).length;
+  if (count < required || (count > params.length && !rest)) failArguments(machine, def, first, count);
+}
+
+function accepts(type: Param["type"], word: number): boolean {
+  if (typeof type !== "string") return type.some((t) => accepts(t, word));
+  if (type === "any") return true;
+  const kind = kindName(word);
+  return type === "number" ? kind === "int" || kind === "float" : kind === type;
+}
+
+/** How a native's signature reads in messages and docs: `slice(x: string | array, from: int, to?: int)`. */
+export function printSignature(def: NativeDef): string {
+  const params = def.params.map((p) => {
+    const mark = p.mode === "optional" ? "?" : "";
+    return `${p.mode === "rest" ? "..." : ""}${p.name}${mark}: ${
+      typeof p.type === "string" ? p.type : p.type.join(" | ")
+    }`;
+  });
+  return `${def.name}(${params.join(", ")})`;
+}
+
+function failArguments(machine: Machine, def: NativeDef, first: number, count: number): never {
+  const kinds = Array.from({ length: count }, (_, i) => kindName(first + i * 2)).join(", ");
+  const signature = printSignature(def);
+  fail(machine, `${def.name} expects ${signature.slice(def.name.length)}, but got (${kinds}).`);
+}
+
+// ---- tasks -------------------------------------------------------------------------------------------------------
+
+/** Words of the code that ends runs and tasks; set once by the engine, see `stubs` there. */
+export const stubs: { finish: number; taskEnd: number; proto: number } = { finish: 0, taskEnd: 0, proto: 0 };
+
+/** Begins a task: two records, one for the caller of the task, one that leads to the code at its end. */
+function beginTask(machine: Machine, callee: number, proto: number, future: number): void {
+  const frame = I32[Control.FRAME_TOP];
+  if (frame + FRAME_WORDS >= FRAMES_END) fail(machine, "Stack overflow.");
+  I32[frame] = machine.pc;
+  I32[frame + 1] = machine.base;
+  I32[frame + 2] = machine.proto;
+  I32[Control.FRAME_TOP] = frame + FRAME_WORDS;
+  enter(machine, callee, proto, stubs.taskEnd, callee + 2, stubs.proto);
+  machine.running.push({
+    id: machine.nextTask++,
+    future,
+    frame,
+    slot: callee,
+    registers: 0,
+    words: 0,
+    records: new Int32Array(0),
+    pc: 0,
+    base: 0,
+    proto: 0,
+    result: 0,
+    waitingFor: { kind: "nothing" },
+    resume: null,
+  });
+}
+
+function callAsync(machine: Machine, callee: number, proto: number, arity: number, count: number): number {
+  if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
+  safepoint(3);
+  beginTask(machine, callee, proto, newFuture(machine.nextFuture++));
+  return Stop.NONE;
+}
+
+/**
+ * Ends the innermost task with the value in its callee's slot, and goes back to the task's caller, who finds the
+ * future there. Run by the TASK_END instruction.
+ */
+export function endTask(machine: Machine): void {
+  const task = machine.running.pop();
+  if (task === undefined) throw new Error("A task ended that had not begun: this is a bug");
+  if (task.future !== 0) {
+    resolve(machine, task.future, task.slot);
+    setObject(task.slot, Kind.FUTURE, task.future);
+  }
+  popTask(machine, task);
+}
+
+function popTask(machine: Machine, task: Task): void {
+  I32[Control.FRAME_TOP] = task.frame;
+  machine.pc = I32[task.frame];
+  machine.base = I32[task.frame + 1];
+  machine.proto = I32[task.frame + 2];
+}
+
+function infoOf(machine: Machine, ref: number): FutureInfo {
+  const id = I32[(ref << 1) + 4];
+  let info = machine.futures.get(id);
+  if (info === undefined) {
+    info = { waiters: [], followers: [], failure: null, seen: false, ref };
+    machine.futures.set(id, info);
+  }
+  return info;
+}
+
+/** Gives a pending future the value at `word`; a future as value hands on its own outcome. */
+function resolve(machine: Machine, ref: number, word: number): void {
+  if (I32[word + 1] === value.HI_FUTURE) {
+    const inner = I32[word];
+    switch (I32[(inner << 1) + 1]) {
+      case FutureState.PENDING:
+        infoOf(machine, inner).followers.push(ref);
+        return;
+      case FutureState.FAILED:
+        rejectFuture(machine, ref, failureOf(machine, inner));
+        return;
+      default:
+        word = (inner << 1) + 2;
+    }
+  }
+  I32[(ref << 1) + 1] = FutureState.DONE;
+  copyValue((ref << 1) + 2, word);
+  settle(machine, ref);
+}
+
+function rejectFuture(machine: Machine, ref: number, failure: RuntimeFault): void {
+  I32[(ref << 1) + 1] = FutureState.FAILED;
+  const info = infoOf(machine, ref);
+  info.failure = failure;
+  settle(machine, ref);
+}
+
+/** Wakes those who wait for a future that has its outcome now. */
+function settle(machine: Machine, ref: number): void {
+  const id = I32[(ref << 1) + 4], info = machine.futures.get(id);
+  if (info === undefined) return;
+  const { waiters, followers } = info;
+  info.waiters = [];
+  info.followers = [];
+  for (const task of waiters) wake(machine, task, (word) => takeOutcome(machine, word, ref));
+  for (const follower of followers) {
+    if (info.failure !== null) {
+      info.seen = true;
+      rejectFuture(machine, follower, info.failure);
+    } else resolve(machine, follower, (ref << 1) + 2);
+  }
+  if (info.failure === null) machine.futures.delete(id);
+}
+
+function failureOf(machine: Machine, ref: number): RuntimeFault {
+  const info = infoOf(machine, ref);
+  info.seen = true;
+  if (info.failure === null) throw new Error("A failed future has no failure: this is a bug");
+  return info.failure;
+}
+
+/** Stores the value of a future that is done; throws the failure of one that failed. */
+function takeOutcome(machine: Machine, word: number, ref: number): void {
+  if (I32[(ref << 1) + 1] === FutureState.FAILED) throw failureOf(machine, ref);
+  copyValue(word, (ref << 1) + 2);
+}
+
+/** `R[to] = await R[from]`; gives a {@linkcode Stop}. */
+export function awaitValue(machine: Machine, to: number, from: number): number {
+  if (I32[from + 1] !== value.HI_FUTURE) {
+    copyValue(to, from);
+    return Stop.NONE;
+  }
+  const ref = I32[from];
+  if (I32[(ref << 1) + 1] !== FutureState.PENDING) {
+    takeOutcome(machine, to, ref);
+    return Stop.NONE;
+  }
+  const task = machine.running.at(-1);
+  const stop = suspend(machine, to, { kind: "future", ref });
+  infoOf(machine, ref).waiters.push(task!);
+  return stop;
+}
+
+/**
+ * Takes the innermost task off the stacks, to be woken later: its result is then stored at `result`. Its caller goes
+ * on with the future; when it was the first task of this run, there is none, and the run stops.
+ */
+function suspend(machine: Machine, result: number, waitingFor: Waiting): number {
+  const task = machine.running.at(-1);
+  if (task === undefined || machine.running.length <= machine.nested) {
+    fail(machine, "Cannot wait here: the function was called by a native that needs its result at once.");
+  }
+  const top = stackTop(), words = top - task.slot;
+  safepoint(1 + words / 2);
+  task.registers = allocate(Kind.ITEMS, 1 + words / 2) + 1;
+  task.words = words;
+  I32.copyWithin(task.registers << 1, task.slot, top);
+  task.records = I32.slice(task.frame + FRAME_WORDS, I32[Control.FRAME_TOP]);
+  task.pc = machine.pc;
+  task.base = machine.base - task.slot;
+  task.proto = machine.proto;
+  task.result = result - task.slot;
+  task.waitingFor = waitingFor;
+  for (let at = 1; at < task.records.length; at += FRAME_WORDS) task.records[at] -= task.slot;
+  machine.running.pop();
+  machine.suspended.add(task);
+  popTask(machine, task);
+  if (task.future === 0) return Stop.WAITING;
+  setObject(task.slot, Kind.FUTURE, task.future);
+  return machine.pc === stubs.finish ? Stop.WAITING : Stop.NONE;
+}
+
+/** Lets a suspended task go on in its turn; `resume` stores the outcome at the word it is given, or throws. */
+export function wake(machine: Machine, task: Task, resume: (result: number) => void): void {
+  task.resume = resume;
+  task.waitingFor = { kind: "nothing" };
+  machine.ready.push(task);
+  machine.onWake?.();
+}
+
+/** Puts a task that was woken back on the stacks, and stores its outcome; throws what the outcome throws. */
+export function restoreTask(machine: Machine, task: Task): void {
+  machine.suspended.delete(task);
+  const slot = stackTop(), frame = I32[Control.FRAME_TOP];
+  if (slot + task.words > STACK_END || frame + task.records.length + FRAME_WORDS > FRAMES_END) {
+    throw new Error("A task that was suspended no longer fits the stack: this is a bug");
+  }
+  reserveRegisters(slot + task.words);
+  I32.copyWithin(slot, task.registers << 1, (task.registers << 1) + task.words);
+  I32[frame] = stubs.finish;
+  I32[frame + 1] = machine.base;
+  I32[frame + 2] = machine.proto;
+  I32.set(task.records, frame + FRAME_WORDS);
+  for (
+    let at = frame + FRAME_WORDS + 1, end = frame + FRAME_WORDS + task.records.length;
+    at < end;
+    at += FRAME_WORDS
+  ) {
+    I32[at] += slot;
+  }
+  I32[Control.FRAME_TOP] = frame + FRAME_WORDS + task.records.length;
+  task.frame = frame;
+  task.slot = slot;
+  task.registers = 0;
+  task.records = new Int32Array(0);
+  machine.pc = task.pc;
+  machine.base = slot + task.base;
+  machine.proto = task.proto;
+  machine.running.push(task);
+  const resume = task.resume;
+  task.resume = null;
+  resume?.(slot + task.result);
+}
+
+/**
+ * Ends the innermost task with a failure: its future has failed, its caller goes on. Gives false when it was the body
+ * of a file, whose failure is the program's.
+ */
+export function failTask(machine: Machine, fault: RuntimeFault): boolean {
+  const task = machine.running.pop();
+  if (task === undefined) return false;
+  popTask(machine, task);
+  if (task.future === 0) return false;
+  rejectFuture(machine, task.future, fault);
+  setObject(task.slot, Kind.FUTURE, task.future);
+  return true;
+}
+
+/** Failures that nobody has awaited, in the order of the calls. */
+export function unseenFailures(machine: Machine): RuntimeFault[] {
+  return [...machine.futures.values()].filter((info) => info.failure !== null && !info.seen).map((info) =>
+    info.failure!
+  );
+}
+
+/**
+ * Makes `machine` the current one for the time of `run`, with its state set up to end where it began. Runs may nest:
+ * natives call back, and one machine may be used from inside another's native.
+ */
+export function withMachine<T>(machine: Machine, run: () => T): T {
+  const outer = current;
+  const { pc, base, proto } = machine;
+  const top = stackTop(), frames = I32[Control.FRAME_TOP];
+  machine.base = top;
+  machine.proto = stubs.proto;
+  machine.pc = stubs.finish;
+  current = machine;
+  try {
+    return run();
+  } finally {
+    current = outer;
+    I32[Control.FRAME_TOP] = frames;
+    machine.pc = pc;
+    machine.base = base;
+    machine.proto = proto;
+  }
+}
+
+/** Begins the task of a file's body: a function of no parameters, its value at `callee`, one slot above the top. */
+export function beginBody(machine: Machine, functionRef: number): void {
+  const callee = stackTop();
+  reserveRegisters(callee + 2);
+  setObject(callee, Kind.FUNCTION, functionRef);
+  beginTask(machine, callee, I32[(functionRef << 1) + 1], 0);
+}
+
+/**
+ * Calls the value at the word `callee` from outside a program: its future will have the result. `store` writes the
+ * arguments. Gives a {@linkcode Stop}.
+ */
+export function beginCall(
+  machine: Machine,
+  callee: number,
+  count: number,
+  store: (first: number) => void,
+  future: number,
+): number {
+  const slot = stackTop();
+  reserveRegisters(slot + 2 + count * 2);
+  copyValue(slot, callee);
+  // The window of the run covers callee and arguments while they are stored, and if a native is called.
+  const base = machine.base;
+  machine.base = slot + 2 + count * 2;
+  store(slot + 2);
+  machine.base = base;
+  const proto = I32[slot + 1] === HI_FUNCTION ? I32[(I32[slot] << 1) + 1] : 0;
+  if (proto !== 0 && I32[proto + Proto.ARITY] === count) {
+    beginTask(machine, slot, proto, future);
+    return Stop.NONE;
+  }
+  try {
+    const stop = call(machine, slot, count);
+    resolve(machine, future, slot);
+    return stop;
+  } catch (error) {
+    if (!(error instanceof RuntimeFault)) throw error;
+    rejectFuture(machine, future, error);
+    return Stop.WAITING;
+  }
+}
+
+/** Calls the body of a module as part of the current task; the state must have been saved with pc behind the import. */
+export function callBody(machine: Machine, functionRef: number): void {
+  const callee = stackTop();
+  reserveRegisters(callee + 2);
+  setObject(callee, Kind.FUNCTION, functionRef);
+  enter(machine, callee, I32[(functionRef << 1) + 1], machine.pc, machine.base, machine.proto);
+}
+
+// ---- output ------------------------------------------------------------------------------------------------------
+
+/** Prints the text of the value at `word`, and a line feed. */
+export function printValue(machine: Machine, word: number): void {
+  machine.host.write(textOf(word));
+  machine.host.write(LINE_FEED);
+}
+
+const LINE_FEED = new Uint8Array([10]);
+
+/** Whether an exception means that the heap is exhausted. */
+export function isExhausted(error: unknown): boolean {
+  return error instanceof HeapExhausted;
+}
+
+/** Raw bytes of linear memory, for natives that move text in and out. */
+export function bytesAt(address: number, length: number): Uint8Array {
+  return U8.subarray(address, address + length);
+}
