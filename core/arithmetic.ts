@@ -27,13 +27,18 @@ export function intHigh(word: number): number {
   return I32[word + 1] === HI_INT64 ? I32[(I32[word] << 1) + 3] : I32[word + 1] << 16 >> 16;
 }
 
-/** Stores an integer given by its halves, boxing it when 48 bits do not hold it. */
+/** Stores an integer given by its halves, boxing it when 48 bits do not hold it. Reaches a safepoint then. */
 export function setInt(word: number, low: number, high: number): void {
+  if (high !== high << 16 >> 16) safepoint(2);
+  storeInt(word, low, high);
+}
+
+/** The same without a safepoint, for code that is between two allocations. */
+export function storeInt(word: number, low: number, high: number): void {
   if (high === high << 16 >> 16) {
     I32[word] = low;
     I32[word + 1] = high | HI_UINT;
   } else {
-    safepoint(2);
     I32[word] = newInt64(low, high);
     I32[word + 1] = HI_INT64;
   }
@@ -44,9 +49,15 @@ export function setSafeInt(word: number, n: number): void {
   setInt(word, n | 0, Math.floor(n / TWO_32) | 0);
 }
 
-/** Stores the integer `n`, taken modulo 2^64. */
+/** Stores the integer `n`, taken modulo 2^64. Reaches a safepoint. */
 export function setBigInt(word: number, n: bigint): void {
-  setInt(word, Number(BigInt.asIntN(32, n)), Number(BigInt.asIntN(32, n >> 32n)));
+  safepoint(2);
+  storeBigInt(word, n);
+}
+
+/** Stores the integer `n`, taken modulo 2^64. No safepoint; a box takes two units. */
+export function storeBigInt(word: number, n: bigint): void {
+  storeInt(word, Number(BigInt.asIntN(32, n)), Number(BigInt.asIntN(32, n >> 32n)));
 }
 
 /** The integer at `word` as a BigInt. */

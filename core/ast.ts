@@ -475,6 +475,8 @@ function datum(kind: FieldKind, value: unknown): string {
       return quoteBytes(value as Uint8Array);
     case "float":
       return formatFloat(value as number);
+    case "text": // names and operators as they are, anything else so that it stays on its line
+      return /^[^\s"]+$/.test(value as string) ? value as string : JSON.stringify(value);
     default:
       return String(value);
   }

@@ -148,14 +148,22 @@ export function heapStats(): HeapStats {
   };
 }
 
+/** A heap that a collection leaves fuller than this is exhausted: the program would spend its time collecting. */
+const FULL = 31 / 32;
+
 /**
  * The one moment at which objects may vanish. Collects when the budget is spent, when `units` more would not fit, or
  * always in stress mode. All live values must be in roots; afterwards `units` can be allocated without fail, unless
  * the program truly needs more than the limit.
+ * @throws {HeapExhausted} if next to nothing was freed though nothing was left
  */
 export function safepoint(units: number): void {
   if (I32[CURSOR] + units <= I32[END] && !heap.stress) return;
-  if (heap.stress || heap.since + units * 8 > heap.budget || lacks(units)) heap.collect();
+  if (heap.stress || heap.since + units * 8 > heap.budget) heap.collect();
+  else if (lacks(units)) {
+    heap.collect();
+    if (heap.live > heap.limitBlocks * BLOCK_BYTES * FULL) throw new HeapExhausted();
+  }
 }
 
 /** Whether neither free blocks nor the gaps among survivors have `units`; may move the cursor to such a gap. */

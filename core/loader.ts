@@ -7,7 +7,7 @@ import { views } from "./memory.ts";
 import * as value from "./value.ts";
 import { setBool, setDouble, setNil, setObject } from "./value.ts";
 import { allocate, newFunction, newStructType, safepoint } from "./heap.ts";
-import { setBigInt } from "./arithmetic.ts";
+import { storeBigInt } from "./arithmetic.ts";
 import { newStringBytes, newStringText, stringUnits } from "./strings.ts";
 import { type Constant, type FunctionProto, type Program, Proto } from "./program.ts";
 import { globalOf, type LoadedFunction, type Machine, type Module, registerFunction } from "./machine.ts";
@@ -105,7 +105,7 @@ export function loadProgram(
       case "bool":
         return setBool(word, constant.value);
       case "int":
-        return setBigInt(word, constant.value);
+        return storeBigInt(word, constant.value);
       case "float":
         return setDouble(word, constant.value);
       case "string":

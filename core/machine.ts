@@ -276,6 +276,8 @@ export interface Machine {
 const functions: (LoadedFunction | undefined)[] = [];
 const modules: (Module | undefined)[] = [];
 const natives: NativeDef[] = [];
+/** Of each native, what it takes. */
+const signatures: Signature[] = [];
 const nativeNumbers = new Map<NativeDef, number>();
 const machines = new Set<Machine>();
 let current: Machine | null = null;
@@ -415,6 +417,7 @@ export function defineNative(machine: Machine, def: NativeDef, module?: Module):
   if (number === undefined) {
     number = natives.length;
     natives.push(def);
+    signatures.push(makeSignature(def));
     nativeNumbers.set(def, number);
   }
   const word = newGlobal();
@@ -527,7 +530,7 @@ export function call(machine: Machine, callee: number, count: number): number {
       if (arity < 0) return callAsync(machine, callee, proto, -1 - arity, count);
       if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
       enter(machine, callee, proto, machine.pc, machine.base, machine.proto);
-      return Stop.NONE;
+      return --I32[proto + Proto.COUNTER] < 0 ? Stop.HOT_CALL : Stop.NONE;
     }
     case HI_NATIVE:
       return callNative(machine, callee, count);
@@ -580,21 +583,33 @@ function reserveRegisters(end: number): void {
   if (end > I32[Control.STACK_LIMIT]) I32[Control.STACK_LIMIT] = Math.min(STACK_END, end + 65536);
 }
 
-function callNative(machine: Machine, callee: number, count: number): number {
-  const def = natives[I32[(I32[callee] << 1) + 1]];
-  // The window of the caller covers the arguments, so they are rooted; the result goes where the callee was.
-  checkArguments(machine, def, callee + 2, count);
-  let stop: number = Stop.NONE;
-  const result = callee;
-  const context: NativeCall = {
+/** A {@linkcode NativeCall} as the machine holds it. */
+interface CallContext extends NativeCall {
+  machine: Machine;
+  count: number;
+  result: number;
+  /** What the call gives: a {@linkcode Stop}. */
+  stop: number;
+  /** Whether a promise will come back to it. */
+  waits: boolean;
+}
+
+/** The context of the last call, for the next one: most natives are over before another one begins. */
+let spare: CallContext | null = null;
+
+function makeContext(machine: Machine): CallContext {
+  const context: CallContext = {
     machine,
-    count,
-    result,
-    word: (index) => callee + 2 + index * 2,
-    fail: (message) => fail(machine, message),
+    count: 0,
+    result: 0,
+    stop: Stop.NONE,
+    waits: false,
+    word: (index) => context.result + 2 + index * 2,
+    fail: (message) => fail(context.machine, message),
     wait: (promise, done) => {
-      const task = machine.running.at(-1)!;
-      stop = suspend(machine, result, { kind: "host" });
+      const { machine, result } = context, task = machine.running.at(-1)!;
+      context.stop = suspend(machine, result, { kind: "host" });
+      context.waits = true;
       promise.then(
         (outcome) => wake(machine, task, (word) => done(word, outcome)),
         (error: unknown) =>
@@ -602,37 +617,91 @@ function callNative(machine: Machine, callee: number, count: number): number {
       );
     },
     sleep: (milliseconds) => {
-      stop = suspend(machine, result, { kind: "time", due: machine.host.now() + milliseconds });
+      const { machine, result } = context;
+      context.stop = suspend(machine, result, { kind: "time", due: machine.host.now() + milliseconds });
     },
   };
-  setNil(callee);
-  def.call(context);
-  return stop;
+  return context;
 }
 
-function checkArguments(machine: Machine, def: NativeDef, first: number, count: number): void {
-  const { params } = def;
-  let at = 0, rest = false;
-  for (const param of params) {
-    if (at >= count) {
-      if (param.mode === undefined) break;
-      return;
-    }
-    rest = param.mode === "rest";
-    do {
-      if (!accepts(param.type, first + at * 2)) return failArguments(machine, def, first, count);
-      at++;
-    } while (rest && at < count);
+function callNative(machine: Machine, callee: number, count: number): number {
+  const number = I32[(I32[callee] << 1) + 1];
+  // The window of the caller covers the arguments, so they are rooted; the result goes where the callee was.
+  if (!acceptsArguments(signatures[number], callee + 2, count)) {
+    failArguments(machine, natives[number], callee + 2, count);
   }
-  const required = params.filter((p) => p.mode === undefined).length;
-  if (count < required || (count > params.length && !rest)) failArguments(machine, def, first, count);
+  // A native that calls back leaves none to the natives below it; one that fails, none to the next.
+  const context = spare ?? makeContext(machine);
+  spare = null;
+  context.machine = machine;
+  context.count = count;
+  context.result = callee;
+  context.stop = Stop.NONE;
+  setNil(callee);
+  natives[number].call(context);
+  if (!context.waits) spare = context;
+  return context.stop;
 }
 
-function accepts(type: Param["type"], word: number): boolean {
-  if (typeof type !== "string") return type.some((t) => accepts(t, word));
-  if (type === "any") return true;
-  const kind = kindName(word);
-  return type === "number" ? kind === "int" || kind === "float" : kind === type;
+/** What a native takes, for a check at each call: counts, and a set of kinds for each argument. */
+interface Signature {
+  readonly required: number;
+  readonly most: number;
+  /** The last one is also that of all further arguments. */
+  readonly kinds: readonly number[];
+}
+
+/** More arguments than the widest call instruction can count. */
+const ARGUMENTS_MAX = 1 << 16;
+
+// Sets of kinds: a bit for each kind of object, boxed integers being integers, and three more.
+const FLOAT_BIT = 1 << 16, BOOL_BIT = 1 << 17, NIL_BIT = 1 << 18;
+const INT_BIT = 1 << Kind.INT64;
+const KIND_SETS: Readonly<Record<ParamType, number>> = {
+  any: -1,
+  number: INT_BIT | FLOAT_BIT,
+  int: INT_BIT,
+  float: FLOAT_BIT,
+  bool: BOOL_BIT,
+  string: 1 << Kind.STRING,
+  array: 1 << Kind.ARRAY,
+  map: 1 << Kind.MAP,
+  function: 1 << Kind.FUNCTION | 1 << Kind.NATIVE,
+  future: 1 << Kind.FUTURE,
+};
+
+function makeSignature({ params }: NativeDef): Signature {
+  return {
+    required: params.filter((p) => p.mode === undefined).length,
+    most: params.at(-1)?.mode === "rest" ? ARGUMENTS_MAX : params.length,
+    kinds: params.map(({ type }) =>
+      (typeof type === "string" ? [type] : type).reduce((set, each) => set | KIND_SETS[each], 0)
+    ),
+  };
+}
+
+/** The kind of a value with this high word, as a set. */
+function kindSet(high: number): number {
+  if (value.isDouble(high)) return FLOAT_BIT;
+  switch (high >> 16) {
+    case -1:
+      return INT_BIT;
+    case -2:
+      return NIL_BIT;
+    case -3:
+      return BOOL_BIT;
+    default:
+      return 1 << (high & 0xFFFF);
+  }
+}
+
+function acceptsArguments({ required, most, kinds }: Signature, first: number, count: number): boolean {
+  if (count < required || count > most) return false;
+  for (let i = 0; i < count; i++) {
+    const accepted = kinds[i < kinds.length ? i : kinds.length - 1];
+    if ((kindSet(I32[first + i * 2 + 1]) & accepted) === 0) return false;
+  }
+  return true;
 }
 
 /** How a native's signature reads in messages and docs: `slice(x: string | array, from: int, to?: int)`. */
@@ -687,7 +756,7 @@ function callAsync(machine: Machine, callee: number, proto: number, arity: numbe
   if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
   safepoint(3);
   beginTask(machine, callee, proto, newFuture(machine.nextFuture++));
-  return Stop.NONE;
+  return --I32[proto + Proto.COUNTER] < 0 ? Stop.HOT_CALL : Stop.NONE;
 }
 
 /**

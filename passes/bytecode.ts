@@ -83,7 +83,7 @@ interface Loop {
 
 /** The function whose code is being emitted. */
 interface Emitter {
-  readonly file: Unit;
+  readonly unit: Unit;
   readonly scope: FunctionScope;
   readonly code: Code;
   /** Functions met on the way. Their code comes later, so that nested functions do not nest this pass. */
@@ -104,16 +104,16 @@ export function emitProgram(
   options: BytecodeOptions,
 ): Program {
   const scopes = resolveScopes(tree);
-  const file: Unit = { scopes, source, diagnostics, builtins: options.builtins, globals: new Map() };
+  const unit: Unit = { scopes, source, diagnostics, builtins: options.builtins, globals: new Map() };
   const main = declareFunction(tree, "main", 0, false);
   const protos: FunctionProto[] = [];
   const pending = [main];
   while (pending.length > 0) {
     const next = pending.pop()!;
     next.proto.id = protos.push(next.proto) - 1;
-    pending.push(...emitFunction(file, next).reverse());
+    pending.push(...emitFunction(unit, next).reverse());
   }
-  return { source, main: main.proto, protos, globals: [...file.globals.keys()] };
+  return { source, main: main.proto, protos, globals: [...unit.globals.keys()] };
 }
 
 const UTF8_ENCODER = new TextEncoder();
@@ -138,10 +138,10 @@ function declareFunction(node: Pending["node"], name: string, arity: number, isA
 }
 
 /** Emits the code of a function and completes its proto; the result is the functions that it contains. */
-function emitFunction(file: Unit, { node, proto }: Pending): Pending[] {
-  const scope = file.scopes.functions.get(node)!;
+function emitFunction(unit: Unit, { node, proto }: Pending): Pending[] {
+  const scope = unit.scopes.functions.get(node)!;
   const code = beginCode(proto.arity);
-  const f: Emitter = { file, scope, code, inner: [], isMain: node.kind === "Program", loop: null };
+  const f: Emitter = { unit, scope, code, inner: [], isMain: node.kind === "Program", loop: null };
   if (node.kind === "Program") {
     for (const stmt of node.body) emitStmt(f, stmt);
   } else {
@@ -152,7 +152,7 @@ function emitFunction(file: Unit, { node, proto }: Pending): Pending[] {
 
   if (code.registers > REGISTERS_MAX || scope.captures.size > REGISTERS_MAX) {
     const { start, end } = node;
-    file.diagnostics.report("U0208", { source: file.source, start, end }, { name: proto.name });
+    unit.diagnostics.report("U0208", { source: unit.source, start, end }, { name: proto.name });
   }
   proto.registers = code.registers;
   proto.code = Int32Array.from(code.words);
@@ -163,7 +163,7 @@ function emitFunction(file: Unit, { node, proto }: Pending): Pending[] {
 
 function emitParameters(f: Emitter, params: readonly ast.Ident[]): void {
   const { code } = f;
-  const variables = params.map((param) => f.file.scopes.declarations.get(param)!);
+  const variables = params.map((param) => f.unit.scopes.declarations.get(param)!);
   // All of them leave the scratch registers before the first cell may need those.
   variables.forEach((variable, i) => variable.register = settleParameter(code, params[i], i));
   variables.forEach((variable, i) => {
@@ -172,16 +172,16 @@ function emitParameters(f: Emitter, params: readonly ast.Ident[]): void {
 }
 
 function emitClosure(f: Emitter, node: ast.FunctionExpr, dst: number, name: string): void {
-  const { code, file, scope } = f;
+  const { code, unit, scope } = f;
   if (!code.reachable) return;
   const mark = code.top;
-  const self = file.scopes.declarations.get(node); // a named function expression sees itself, through a cell
+  const self = unit.scopes.declarations.get(node); // a named function expression sees itself, through a cell
   if (self?.captured) {
     self.register = allocate(code);
     emitEmptyCell(code, node, self.register);
   }
   const inner = declareFunction(node, node.name?.name ?? name, node.params.length, node.isAsync);
-  const captured = [...file.scopes.functions.get(node)!.captures.keys()];
+  const captured = [...unit.scopes.functions.get(node)!.captures.keys()];
   inner.proto.captures = captured.map((variable): Capture =>
     variable.owner === scope
       ? { from: "register", index: variable.register, name: variable.name }
@@ -203,7 +203,7 @@ function emitEmptyCell(code: Code, at: Site, register: number): void {
 /** Makes the variable of a declaration, with the value that `emitValue` puts into a register. */
 function declare(f: Emitter, node: Stmt, name: ast.Ident, emitValue: (dst: number) => void): void {
   const { code } = f;
-  const variable = f.file.scopes.declarations.get(node);
+  const variable = f.unit.scopes.declarations.get(node);
   if (variable === undefined) {
     const value = allocate(code);
     emitValue(value);
@@ -233,7 +233,7 @@ function declareEarly(f: Emitter, node: ast.VarDecl | ast.FunctionDecl, variable
 }
 
 function globalNumber(f: Emitter, name: string): number {
-  const { globals } = f.file;
+  const { globals } = f.unit;
   const number = globals.get(name) ?? globals.size;
   globals.set(name, number);
   return number;
@@ -242,7 +242,7 @@ function globalNumber(f: Emitter, name: string): number {
 // ---- Statements -----------------------------------------------------------------------------------------------------
 
 function emitStmt(f: Emitter, stmt: Stmt): void {
-  const { code, file } = f;
+  const { code, unit } = f;
   const mark = code.top;
   switch (stmt.kind) {
     case "VarDecl": {
@@ -298,8 +298,8 @@ function emitStmt(f: Emitter, stmt: Stmt): void {
       jump(code, stmt, "JUMP", f.loop!.next);
       break;
     case "Block":
-      for (const early of earlyFunctions(stmt, file.scopes)) {
-        declareEarly(f, early, file.scopes.declarations.get(early)!);
+      for (const early of earlyFunctions(stmt, unit.scopes)) {
+        declareEarly(f, early, unit.scopes.declarations.get(early)!);
       }
       for (const inner of stmt.body) emitStmt(f, inner);
       return leaveScope(code, mark);
@@ -390,7 +390,7 @@ function emitForEach(f: Emitter, stmt: ast.ForEach): void {
   const element = allocate(code);
   prepareIterator(code, iterable, iterator);
 
-  const variable = f.file.scopes.declarations.get(stmt)!;
+  const variable = f.unit.scopes.declarations.get(stmt)!;
   variable.register = variable.captured ? allocate(code) : element;
   keepRegisters(code);
   const { reachable } = code;
@@ -549,7 +549,7 @@ function emitEffect(f: Emitter, expr: Expr): void {
 
 /** Whether evaluating the expression can neither do nor report anything. */
 function isInert(f: Emitter, expr: Expr): boolean {
-  return expr.kind === "Name" ? f.file.scopes.uses.has(expr) : isStable(expr);
+  return expr.kind === "Name" ? f.unit.scopes.uses.has(expr) : isStable(expr);
 }
 
 /**
@@ -565,11 +565,10 @@ function operand(f: Emitter, expr: Expr, ...later: readonly Expr[]): number {
 }
 
 function operandInPlace(f: Emitter, expr: Expr, later: readonly Expr[]): number | null {
-  const target = expr.kind === "Assign" ? expr.target : expr;
-  const variable = target.kind === "Name" ? f.file.scopes.uses.get(target) : undefined;
+  if (expr.kind === "Assign") return later.every(isStable) ? emitAssign(f, expr, null) : null;
+  const variable = expr.kind === "Name" ? f.unit.scopes.uses.get(expr) : undefined;
   if (variable === undefined || variable.captured) return null;
   if (variable.rewritten && !later.every(isStable)) return null; // x + (x = 1)
-  if (expr.kind === "Assign") emitAssign(f, expr, null);
   return variable.register;
 }
 
@@ -728,6 +727,11 @@ function operatorSite(node: ast.Binary): Site {
   return { start: node.opStart, end: node.opStart + node.op.length };
 }
 
+function assignSite(f: Emitter, node: ast.Assign): Site {
+  const start = f.unit.source.text.indexOf(node.op, node.target.end);
+  return start >= 0 && start < node.end ? { start, end: start + node.op.length } : node;
+}
+
 function emitArithmetic(f: Emitter, op: string, at: Site, left: number, right: Expr, dst: number): void {
   const { code } = f;
   const [registers, withConstant] = ARITHMETIC[op];
@@ -846,12 +850,12 @@ const BUILTINS = new Map(
 type Builtin = typeof BUILTINS extends Map<string, infer Row> ? Row : never;
 
 /** The builtin that an expression calls, provided that its name can mean nothing else and the count is right. */
-function builtinOf({ file }: Emitter, expr: Expr): Builtin | null {
+function builtinOf({ unit }: Emitter, expr: Expr): Builtin | null {
   if (expr.kind !== "Call" || expr.callee.kind !== "Name") return null;
   const { name } = expr.callee;
   const builtin = BUILTINS.get(name);
-  if (builtin?.arity !== expr.args.length || !file.builtins.has(name)) return null;
-  return file.scopes.ownGlobals.has(name) || file.scopes.uses.has(expr.callee) ? null : builtin;
+  if (builtin?.arity !== expr.args.length || !unit.builtins.has(name)) return null;
+  return unit.scopes.ownGlobals.has(name) || unit.scopes.uses.has(expr.callee) ? null : builtin;
 }
 
 function emitBuiltin(f: Emitter, node: ast.Call, dst: number | null): void {
@@ -877,7 +881,7 @@ type Place =
 
 /** The place of a variable. */
 function placeOf(f: Emitter, node: ast.Name): Place {
-  const variable = f.file.scopes.uses.get(node);
+  const variable = f.unit.scopes.uses.get(node);
   if (variable === undefined) return { kind: "global", index: globalNumber(f, node.name), at: node };
   if (variable.owner !== f.scope) {
     return { kind: "capture", index: f.scope.captures.get(variable)!, at: node };
@@ -963,15 +967,15 @@ function emitAssign(f: Emitter, node: ast.Assign, dst: number | null): number {
     return result;
   }
 
-  const op = node.op.slice(0, -1);
+  const op = node.op.slice(0, -1), at = assignSite(f, node);
   if (place.kind === "register") {
     const left = operand(f, target, value); // x += (x = 1) reads x first
-    emitArithmetic(f, op, node, left, value, place.register);
+    emitArithmetic(f, op, at, left, value, place.register);
     return place.register;
   }
   const result = spare ?? allocate(code);
   emitLoad(code, place, result);
-  emitArithmetic(f, op, node, result, value, result);
+  emitArithmetic(f, op, at, result, value, result);
   emitStore(code, place, result);
   return result;
 }

@@ -236,7 +236,8 @@ export function makeLexer(source: SourceFile, diagnostics: Diagnostics, lexicon:
     const start = at;
     const why = skipNumber();
     if (why === null) return;
-    while (is(text.charCodeAt(at), LETTER | DIGIT) || (text.charCodeAt(at) === DOT && at > start)) at++;
+    if (at === start) at++; // a leading point
+    while (is(text.charCodeAt(at), LETTER | DIGIT) || text.charCodeAt(at) === DOT) at++;
     token.sound = false;
     report("U0106", start, at, { text: text.slice(start, at), why });
   }

@@ -516,7 +516,9 @@ function makeParser(
     if (token.kind === kind) return advance();
     const error = reportSyntax("U0107", kind === ";", { token: kind, where });
     if (kind === ";") {
-      advise(error, firstWord);
+      if (token.kind === ":") {
+        error?.notes.push({ message: "'{' begins a block here; for a map literal, write ({ … })" });
+      } else advise(error, firstWord);
       // A line break or the end of a block is where the ';' was meant, so there is nothing to recover from.
       if (error !== null && (token.kind === "}" || token.kind === "<end>" || firstOnLine())) return;
     }
@@ -552,7 +554,7 @@ function makeParser(
 
   function advise(error: Diagnostic | null, word: string): void {
     if (error === null || word === "") return;
-    const meant = FOREIGN_WORDS[word] ?? suggest(word, KEYWORDS);
+    const meant = FOREIGN_WORDS.get(word) ?? suggest(word, KEYWORDS);
     if (meant !== null) error.notes.push({ message: `did you mean '${meant}' instead of '${word}'?` });
   }
 
@@ -656,8 +658,10 @@ function makeParser(
       const infix = row.infix!;
       const opStart = token.start;
       advance();
+      const before = deepest;
       left = infix(p, left, start, opStart);
-      if (left.kind !== "Binary" && left.kind !== "Logical" && ++deepest > MAX_NESTING) tooDeep();
+      const isChain = left.kind === "Binary" || left.kind === "Logical";
+      if (!isChain && deepest === before && ++deepest > MAX_NESTING) tooDeep();
     }
     return left;
   }
@@ -665,7 +669,10 @@ function makeParser(
   function failWithoutExpression(): never {
     const error = reportSyntax("U0111", false);
     if (error !== null) {
-      const advice = ADVICE[token.kind] ?? SLIPS.find(([slip]) => text.endsWith(slip, previous.end))?.[1];
+      const slip = SLIPS.find(([slip]) =>
+        text.endsWith(slip, previous.end) || text.endsWith(slip, token.end)
+      );
+      const advice = slip?.[1] ?? ADVICE.get(token.kind);
       if (advice) error.notes.push({ message: advice });
       else if (previous.name === firstWord || token.kind === "var") advise(error, firstWord);
     }
@@ -798,23 +805,23 @@ function makeParser(
 // ---- Advice ---------------------------------------------------------------------------------------------------------
 
 /** Words that begin statements in other languages. */
-const FOREIGN_WORDS: Readonly<Record<string, string>> = {
-  let: "var",
-  const: "var",
-  local: "var",
-  fn: "function",
-  func: "function",
-  def: "function",
-  fun: "function",
-  foreach: "for",
-  elif: "else if",
-  elsif: "else if",
-  elseif: "else if",
-  class: "struct",
-  echo: "print",
-};
+const FOREIGN_WORDS: ReadonlyMap<string, string> = new Map([
+  ["let", "var"],
+  ["const", "var"],
+  ["local", "var"],
+  ["fn", "function"],
+  ["func", "function"],
+  ["def", "function"],
+  ["fun", "function"],
+  ["foreach", "for"],
+  ["elif", "else if"],
+  ["elsif", "else if"],
+  ["elseif", "else if"],
+  ["class", "struct"],
+  ["echo", "print"],
+]);
 
-/** Ends of what was read before a value was missing. */
+/** What one finds around the place where a value was missing. */
 const SLIPS: readonly (readonly [slip: string, advice: string])[] = [
   ["++", "there is no '++': write x += 1"],
   ["--", "there is no '--': write x -= 1"],
@@ -823,8 +830,8 @@ const SLIPS: readonly (readonly [slip: string, advice: string])[] = [
 ];
 
 /** For tokens with which no value begins. */
-const ADVICE: Readonly<Record<string, string>> = {
-  "else": "there is no 'if' that this 'else' could belong to",
-  "}": "there may be a '}' too many",
-  ")": "there may be a ')' too many",
-};
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ["else", "there is no 'if' that this 'else' could belong to"],
+  ["}", "there may be a '}' too many"],
+  [")", "there may be a ')' too many"],
+]);

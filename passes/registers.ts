@@ -21,7 +21,7 @@
  * @module
  */
 
-import { type Constant, wordABx } from "../core/program.ts";
+import { type Constant, opOf, wordABx } from "../core/program.ts";
 import { OP, OPCODES, type OperandKind, type OpName, type WordKind } from "../core/opcodes.ts";
 
 /** A stretch of source text that an instruction comes from; every node of the tree is one. */
@@ -53,6 +53,8 @@ export interface Code {
   registers: number;
   /** Whether anything leads to the next instruction; what would never run is not emitted. */
   reachable: boolean;
+  /** The last place that jumps lead to. */
+  bound: number;
 }
 
 /** First of the scratch registers; no instruction needs more than three. */
@@ -75,6 +77,7 @@ export function beginCode(parameters: number): Code {
     base: parameters,
     registers: parameters + 1,
     reachable: true,
+    bound: 0,
   };
   if (parameters > SCRATCH) code.top = code.base = Math.max(parameters, FAR);
   return code;
@@ -217,9 +220,21 @@ export function jump(code: Code, at: Site, name: OpName, label: Label, ...operan
 
 /** Makes a label mean the next instruction. */
 export function bind(code: Code, label: Label): void {
-  label.at = code.words.length;
-  for (const hole of label.holes) code.words[hole] = label.at - hole;
-  if (label.holes.length > 0) code.reachable = true;
+  const { words, spans } = code, { holes } = label;
+  const last = words.length - 1;
+  if (holes.at(-1) === last && opOf(words[last - 1]) === OP.JUMP && code.bound < words.length) {
+    // A jump to the very next instruction is none; nor does another label stand behind it, which would have to move.
+    holes.pop();
+    words.length -= 2;
+    spans.length -= 4;
+    code.reachable = true;
+  }
+  label.at = words.length;
+  for (const hole of holes) {
+    words[hole] = label.at - hole;
+    code.bound = label.at;
+    code.reachable = true;
+  }
 }
 
 /** Begins a loop: `head` is where jumps backward will go. It is reachable if they are, though nothing may lead to it yet. */

@@ -223,16 +223,16 @@ print f();`,
     expect: `${sumTo(200)}\n`,
   },
   {
-    name: "expressions, blocks and loops nested 500 deep",
-    source: `print ${"(".repeat(500)}7${")".repeat(500)};
-print ${"[".repeat(500)}7${"]".repeat(500)}${"[0]".repeat(500)};
-print ${"-".repeat(500)}7;
-${"{".repeat(500)} var x = "deep"; print x; ${"}".repeat(500)}
+    name: "expressions, blocks and loops nested 300 deep",
+    source: `print ${"(".repeat(300)}7${")".repeat(300)};
+print ${"[".repeat(300)}7${"]".repeat(300)}${"[0]".repeat(300)};
+print ${"-".repeat(300)}7;
+${"{".repeat(300)} var x = "deep"; print x; ${"}".repeat(300)}
 var n = 0;
-${each(500, () => "while (true) {").join(" ")} n += 1; ${each(500, () => "break; }").join(" ")}
+${each(300, () => "while (true) {").join(" ")} n += 1; ${each(300, () => "break; }").join(" ")}
 print n;
 function id(x) { return x; }
-print ${"id(".repeat(500)}8${")".repeat(500)};`,
+print ${"id(".repeat(300)}8${")".repeat(300)};`,
     expect: "7\n7\n7\ndeep\n1\n8\n",
   },
   {

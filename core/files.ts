@@ -1,0 +1,83 @@
+/**
+ * Source files on disk: reading them, and finding the file that an import means. What is in them does not matter here.
+ */
+
+import { type Diagnostic, DIAGNOSTICS, makeDiagnostic } from "./diagnostics.ts";
+import { decodeSource, type SourceFile } from "./source.ts";
+
+/** A file that was found: its real path, which identifies it, and the path that messages show. */
+export interface FoundFile {
+  readonly path: string;
+  readonly display: string;
+}
+
+/** Decodes a file's bytes, or says where they are not UTF-8. */
+export function decodeFile(display: string, bytes: Uint8Array): SourceFile | Diagnostic {
+  const { source, invalid } = decodeSource(display, bytes);
+  if (invalid === null) return source;
+  const span = { source, start: invalid.offset, end: invalid.offset + 1 };
+  return makeDiagnostic("U0152", DIAGNOSTICS.U0152, span, [{ byte: invalid.byte }]);
+}
+
+/** Reads a file, or says why it cannot be read. */
+export function readFile(path: string, display: string): SourceFile | Diagnostic {
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(path);
+  } catch (error) {
+    return makeDiagnostic("U0151", DIAGNOSTICS.U0151, null, [{ path: display, because: reasonOf(error) }]);
+  }
+  return decodeFile(display, bytes);
+}
+
+/** Whether `readFile` or `decodeFile` gave a diagnostic. */
+export function isDiagnostic(result: SourceFile | Diagnostic): result is Diagnostic {
+  return "severity" in result;
+}
+
+function reasonOf(error: unknown): string {
+  const { errors } = Deno;
+  if (error instanceof errors.NotFound) return "There is no such file";
+  if (error instanceof errors.IsADirectory) return "It is a directory";
+  if (error instanceof errors.PermissionDenied) return "Reading it is not permitted";
+  if (error instanceof errors.NotCapable) return "Deno was not allowed to read it (--allow-read)";
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The folder of a path, with the separator at its end; empty for a bare name. */
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+/**
+ * Finds the file that `path` means when the file at `importer` imports it: a path that begins with "." is relative to
+ * the importer, any other is tried from the working directory, then from the importer. `main` is the program's own
+ * file; what is shown is relative to how that was written. Null if there is no such file.
+ */
+export function resolveImport(path: string, importer: string, main: FoundFile): FoundFile | null {
+  const beside = path.startsWith("/") ? path : folderOf(importer) + path;
+  const real = path.startsWith(".") ? realFile(beside) : realFile(path) ?? realFile(beside);
+  return real === null ? null : { path: real, display: displayPath(real, main) };
+}
+
+/** The path that identifies a file: without links and dots; null if there is no such file. */
+export function realFile(path: string): string | null {
+  if (path === "") return null;
+  try {
+    const real = Deno.realPathSync(path);
+    return Deno.statSync(real).isFile ? real : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `lib/b.unna` beside a main program typed as `lib/a.unna`; the way through common folders where it lies elsewhere. */
+function displayPath(real: string, main: FoundFile): string {
+  const from = folderOf(main.path).split("/"), to = real.split("/");
+  let common = 0;
+  while (common < from.length - 1 && common < to.length - 1 && from[common] === to[common]) common++;
+  const up = from.length - 1 - common;
+  const way = "../".repeat(up) + to.slice(common).join("/");
+  // Long detours tell less than the plain path.
+  return up > 2 ? real : folderOf(main.display) + way;
+}

@@ -1,0 +1,1 @@
+console.log("checksum 0");

@@ -1,0 +1,1 @@
+print("checksum 0")

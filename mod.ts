@@ -1,0 +1,484 @@
+/**
+ * Unnarize: a runtime for the scripting language of that name. This is the only file that wires the parts together:
+ * the built-in plugins, the driver of the passes, an engine for the program that runs, and the world outside.
+ *
+ * ```ts
+ * import { createRuntime } from "./mod.ts";
+ *
+ * const runtime = createRuntime();
+ * await runtime.runSource("greet.unna", 'function greet(name) { return "Hello, " + name; }');
+ * console.log(await runtime.call("greet", "Deno"));
+ * runtime.dispose();
+ * ```
+ *
+ * A runtime runs one program at a time. All runtimes of a process share one linear memory, each with objects of its
+ * own, so the heap limit is one for all of them: that of the runtime that was last set to work.
+ *
+ * @module
+ */
+
+import { Control, views } from "./core/memory.ts";
+import { heapStats, setHeapLimit, setStress } from "./core/heap.ts";
+import {
+  createDiagnostics,
+  type Diagnostic,
+  DIAGNOSTICS,
+  makeDiagnostic,
+  renderDiagnostic,
+  renderRuntimeError,
+  suggest,
+} from "./core/diagnostics.ts";
+import { makeSource, type SourceFile } from "./core/source.ts";
+import { decodeFile, type FoundFile, isDiagnostic, readFile, realFile, resolveImport } from "./core/files.ts";
+import { createOutput, type Sink, writeAll } from "./core/output.ts";
+import type { Program } from "./core/program.ts";
+import { type Module, type NativeDef, ProgramExit, RuntimeFault } from "./core/machine.ts";
+import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
+import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
+import type { Backend, Runner } from "./core/backend.ts";
+import {
+  type Compilation,
+  CompileFailure,
+  type DriverLog,
+  type DriverOptions,
+  type Dump,
+  orderPasses,
+  type PassTiming,
+  runPasses,
+} from "./core/pass.ts";
+import { createRegistry, type Plugin, type Registry, type RunEndEvent } from "./core/plugin.ts";
+import { createEngine, type Engine, type FunctionProfile } from "./core/engine.ts";
+import { core, THRESHOLD_MAX } from "./passes/mod.ts";
+import { interp } from "./backends/interp.ts";
+import { std } from "./plugins/std.ts";
+import { math } from "./plugins/math.ts";
+import { timer } from "./plugins/timer.ts";
+
+/** The version of the runtime. */
+export const VERSION = "0.1.0";
+
+/** What every runtime consists of, in the form in which users add to it. */
+const BUILT_IN: readonly Plugin[] = [
+  core,
+  { name: "interpreter", doc: "The backend that runs everywhere.", backends: [interp] },
+  std,
+  math,
+  timer,
+];
+
+/** Runs what no other backend was asked for, and what the others cannot run here. */
+const FALLBACK = interp.name;
+const DEFAULT_HEAP = 1024 * 1024 * 1024;
+const DEFAULT_THRESHOLD = 100;
+/** What a process ended by SIGPIPE is reported with. */
+const PIPE_CLOSED = 141;
+
+/** A function of TypeScript that programs can call. What it throws is a run-time error of the program. */
+export type HostFunction = (...args: HostValue[]) => HostValue | void | Promise<HostValue | void>;
+
+/** How a runtime is set up. */
+export interface RuntimeOptions {
+  /** The backend's name; `interp` by default. One that is not available here gives way to the interpreter. */
+  readonly backend?: string;
+  /** The most memory that programs may use, in bytes; 1 GiB by default. */
+  readonly heap?: number;
+  /** Collects garbage at every opportunity, to find what is not rooted. Very slow. */
+  readonly gcStress?: boolean;
+  /** Rounds of a loop, or calls of a function, after which it counts as hot. */
+  readonly threshold?: number;
+  /** Plugins beside the built-in ones. */
+  readonly plugins?: readonly Plugin[];
+  /** Functions that are globals of every module. One that gives a promise makes the task that calls it wait. */
+  readonly functions?: Readonly<Record<string, HostFunction>>;
+  /** Verifies what comes out of every pass, not of the last one only. */
+  readonly check?: boolean;
+  /** Passes to leave out. */
+  readonly off?: readonly string[];
+  /** The program's arguments. */
+  readonly args?: readonly string[];
+  /** Gives the next line of the program's input without its end, or null at the end; standard input by default. */
+  readonly stdin?: () => string | null | Promise<string | null>;
+  /** Takes output, in pieces that need not be lines; the bytes are valid during the call only. */
+  readonly stdout?: (bytes: Uint8Array) => void;
+  /** Takes diagnostics and run-time errors. */
+  readonly stderr?: (bytes: Uint8Array) => void;
+  /** Whether errors are coloured with ANSI codes. */
+  readonly color?: boolean;
+  /** Counts executed instructions, for {@linkcode Runtime.stats}; makes programs slower. */
+  readonly stats?: boolean;
+  /** What to print as files are compiled: artifacts (`tokens`, `ast`, `bytecode`), or passes to print after. */
+  readonly dump?: readonly string[];
+  /** Dumps as JSON. */
+  readonly json?: boolean;
+  /** Dumps functions of this name only. */
+  readonly functionName?: string;
+}
+
+/** Figures of the program that ran last. */
+export interface RuntimeStats {
+  /** Executed instructions; null unless they were counted (`stats` in {@linkcode RuntimeOptions}). */
+  readonly instructions: number | null;
+  /** From the start of the program to its end, waiting included. */
+  readonly milliseconds: number;
+  /** Bytes; of all runtimes of the process since its start. */
+  readonly heap: {
+    readonly limit: number;
+    readonly allocated: number;
+    readonly live: number;
+    readonly peak: number;
+    readonly collections: number;
+    /** Milliseconds of all pauses, and of the longest one. */
+    readonly pauseTotal: number;
+    readonly pauseLongest: number;
+  };
+}
+
+/** A runtime: compiles and runs programs. Running another program ends the one before. */
+export interface Runtime {
+  /** Runs a file; what is wrong with it is written to standard error. Gives the exit code. */
+  runFile(path: string): Promise<number>;
+  /** Runs a text. Messages show `path`, and imports are relative to it. Gives the exit code. */
+  runSource(path: string, text: string | Uint8Array): Promise<number>;
+  /**
+   * Compiles a text.
+   * @throws {CompileFailure} if it has errors
+   */
+  compile(path: string, text: string): Program;
+  /**
+   * Runs a compiled program to the end of everything it starts.
+   * @throws {RuntimeFault} if it fails
+   * @throws {ProgramExit} if it calls `exit`
+   */
+  run(program: Program): Promise<void>;
+  /** The value of a global of the main file; undefined if there is none of that name. */
+  get(name: string): HostValue | undefined;
+  /**
+   * Calls a function of the program, by its name or by a handle, and waits for all that it starts.
+   * @throws {RuntimeFault} if it fails
+   * @throws {TypeError} if there is no such function, or an argument is no value that a program can have
+   */
+  call(target: string | Handle, ...args: HostValue[]): Promise<HostValue>;
+  /** Figures of the program that ran last. */
+  stats(): RuntimeStats;
+  /** How often the functions of the program that ran last were called, and what their code has become. */
+  profile(): readonly FunctionProfile[];
+  /** How long each pass took for each file, in the order in which they ran. */
+  timings(): readonly PassTiming[];
+  /** What was asked to be dumped. */
+  dumps(): readonly Dump[];
+  /** Lets go of the program and all its objects. The runtime cannot be used any more. */
+  dispose(): void;
+}
+
+/** Thrown for options that name things which do not exist, or are out of range. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+function unknownName(what: string, name: string, known: Iterable<string>): OptionError {
+  const names = [...known], meant = suggest(name, names);
+  const advice = meant === null ? `; there is ${names.join(", ")}` : `; did you mean '${meant}'?`;
+  return new OptionError(`Unknown ${what} '${name}'${advice}`);
+}
+
+/** A program under way or at its end. */
+interface Session {
+  readonly engine: Engine;
+  readonly converter: Converter;
+  milliseconds: number;
+}
+
+/**
+ * Makes a runtime.
+ * @throws {OptionError} if an option names what does not exist, or is out of range
+ * @throws {PluginFailure} if a plugin is malformed, or two do not go together
+ */
+export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  const registry = createRegistry([...BUILT_IN, ...options.plugins ?? [], hostPlugin()]);
+  const log: DriverLog = { timings: [], dumps: [] };
+  const driver = makeDriver(registry, options, log);
+  const stdout = createOutput(options.stdout ?? ((bytes) => writeAll(Deno.stdout, bytes)));
+  const stderr: Sink = options.stderr ?? ((bytes) => writeAll(Deno.stderr, bytes));
+  const color = options.color ?? false;
+  const heap = options.heap ?? DEFAULT_HEAP;
+  const backend = findBackend(registry, options.backend);
+  let runner: Runner | null = null;
+  let session: Session | null = null;
+  let disposed = false;
+  activate();
+
+  return {
+    runFile: (path) => runReported(readFile(path, path)),
+    runSource: (path, text) =>
+      runReported(typeof text === "string" ? makeSource(path, text) : decodeFile(path, text)),
+    compile: (path, text) => runPasses(driver, makeSource(path, text)).program,
+    async run(program) {
+      try {
+        await start(program);
+      } finally {
+        stdout.flush();
+      }
+    },
+    get(name) {
+      const { engine, converter } = running();
+      const word = engine.main()?.globals.get(name);
+      return word === undefined || views.I32[word + 1] === HI_EMPTY ? undefined : converter.toHost(word);
+    },
+    call,
+    stats: () => ({
+      instructions: options.stats ? views.F64[Control.EXECUTED / 2] : null,
+      milliseconds: session?.milliseconds ?? 0,
+      heap: heapStats(),
+    }),
+    profile: () => session?.engine.profile() ?? [],
+    timings: () => log.timings,
+    dumps: () => log.dumps,
+    dispose() {
+      stdout.flush();
+      session?.engine.dispose();
+      session = null;
+      disposed = true;
+    },
+  };
+
+  /** Heap limit and stress mode belong to the process: each runtime sets them before it works. */
+  function activate(): void {
+    try {
+      setHeapLimit(heap);
+    } catch (error) {
+      throw error instanceof RangeError ? new OptionError(error.message) : error;
+    }
+    setStress(options.gcStress ?? false);
+  }
+
+  function running(): Session {
+    if (session === null) {
+      throw new Error(disposed ? "The runtime has been disposed" : "No program has been run");
+    }
+    return session;
+  }
+
+  async function call(target: string | Handle, ...args: HostValue[]): Promise<HostValue> {
+    const { engine, converter } = running();
+    const held: number[] = [];
+    activate();
+    try {
+      let callee: number | undefined;
+      if (typeof target === "string") {
+        callee = engine.main()?.globals.get(target);
+        if (callee === undefined || views.I32[callee + 1] === HI_EMPTY) {
+          throw new TypeError(`The program has no global '${target}'`);
+        }
+      } else held.push(converter.hold(target));
+      const first = held.length;
+      for (const arg of args) held.push(converter.hold(arg));
+      const word = await engine.callFunction(callee ?? converter.wordOf(held[0]), args.length, (to) => {
+        args.forEach((_, i) => copyValue(to + 2 * i, converter.wordOf(held[first + i])));
+      });
+      return converter.toHost(word);
+    } finally {
+      held.forEach(converter.release);
+      stdout.flush();
+    }
+  }
+
+  /** The functions of the embedder as a plugin of its own. */
+  function hostPlugin(): Plugin {
+    const natives = Object.entries(options.functions ?? {}).map(([name, run]): NativeDef => ({
+      name,
+      params: [{ name: "args", type: "any", mode: "rest" }],
+      doc: "A function of the embedder.",
+      example: { code: "", output: "" },
+      call(call) {
+        const { converter } = running();
+        const args = Array.from({ length: call.count }, (_, i) => converter.toHost(call.word(i)));
+        const store = (to: number, value: HostValue | void) => {
+          const held = converter.hold(value ?? null);
+          copyValue(to, converter.wordOf(held));
+          converter.release(held);
+        };
+        let value: ReturnType<HostFunction>;
+        try {
+          value = run(...args);
+        } catch (error) {
+          return call.fail(error instanceof Error ? error.message : String(error));
+        }
+        if (value instanceof Promise) call.wait(value, store);
+        else store(call.result, value);
+      },
+    }));
+    return { name: "embedder", doc: "Functions that the embedder gives to programs.", natives };
+  }
+
+  function open(): Runner {
+    const probe = backend.probe();
+    const context = { opcodes: registry.opcodes, count: options.stats ?? false, threshold: driver.threshold };
+    if (probe.ok) return backend.open(context);
+    const details = { backend: backend.name, because: probe.because };
+    tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
+    return findBackend(registry, FALLBACK).open(context);
+  }
+
+  /** Runs a program as one does from a command line: everything that goes wrong is told. */
+  async function runReported(source: SourceFile | Diagnostic): Promise<number> {
+    try {
+      if (isDiagnostic(source)) {
+        tell(source);
+        return 1;
+      }
+      return await runToEnd(source);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      return PIPE_CLOSED;
+    }
+  }
+
+  async function runToEnd(source: SourceFile): Promise<number> {
+    let code = 0;
+    try {
+      const { program, diagnostics } = compileFile(source);
+      diagnostics.forEach(tell);
+      await start(program);
+      for (const fault of session?.engine.unseen() ?? []) {
+        code = 1;
+        tellFault(fault);
+      }
+    } catch (error) {
+      code = 1;
+      if (error instanceof CompileFailure) error.diagnostics.forEach(tell);
+      else if (error instanceof RuntimeFault) tellFault(error);
+      else if (error instanceof ProgramExit) code = error.code;
+      else throw error;
+    }
+    stdout.flush();
+    return code;
+  }
+
+  function compileFile(source: SourceFile): Compilation {
+    return runPasses(driver, source);
+  }
+
+  /** Runs a program in an engine of its own. */
+  async function start(program: Program): Promise<void> {
+    if (disposed) throw new Error("The runtime has been disposed");
+    const display = program.source.path;
+    const main: FoundFile = { path: realFile(display) ?? absolutePath(display), display };
+    session?.engine.dispose();
+    activate();
+    views.F64[Control.EXECUTED / 2] = 0;
+    const engine = createEngine({
+      opcodes: registry.opcodes,
+      runner: runner ??= open(),
+      natives: registry.natives,
+      libraries: registry.libraries,
+      write: stdout.write,
+      resolve: (path, importer) => resolveImport(path, importer, main),
+      compile(path, display) {
+        const source = readFile(path, display);
+        if (isDiagnostic(source)) throw new CompileFailure([source]);
+        return compileFile(source).program;
+      },
+      report: (failure) => failure.diagnostics.forEach(tell),
+      now: () => performance.now(),
+    });
+    const converter = createConverter(engine.machine, (name) => structType(engine.main(), name));
+    const own: Session = session = { engine, converter, milliseconds: 0 };
+    const started = performance.now();
+    notify("runStart", { path: display });
+    let outcome: RunEndEvent["outcome"] = "failed";
+    try {
+      await engine.runMain(program, main.path);
+      outcome = "finished";
+    } catch (error) {
+      if (error instanceof ProgramExit) outcome = "exited";
+      throw error;
+    } finally {
+      own.milliseconds = performance.now() - started;
+      notify("runEnd", { path: display, outcome });
+    }
+  }
+
+  function notify<Hook extends "runStart" | "runEnd">(
+    hook: Hook,
+    event: Parameters<typeof registry.notify<Hook>>[1],
+  ) {
+    const diagnostics = createDiagnostics();
+    registry.notify(hook, event, diagnostics);
+    diagnostics.items.forEach(tell);
+  }
+
+  function tell(diagnostic: Diagnostic): void {
+    say(renderDiagnostic(diagnostic, { color }));
+  }
+
+  function tellFault({ message, frames }: RuntimeFault): void {
+    const calls = frames.map(({ functionName, source, start, end }) => ({
+      functionName,
+      source,
+      offset: start,
+      end,
+    }));
+    say(renderRuntimeError({ message, frames: calls }, { color }));
+  }
+
+  /** Errors come after the output that led to them. */
+  function say(text: string): void {
+    stdout.flush();
+    stderr(new TextEncoder().encode(text));
+  }
+}
+
+function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog): DriverOptions {
+  const { threshold = DEFAULT_THRESHOLD, off = [], dump = [], functionName } = options;
+  if (!(Number.isInteger(threshold) && threshold >= 0 && threshold <= THRESHOLD_MAX)) {
+    throw new OptionError(`A threshold of ${threshold} is not possible; give 0 to ${THRESHOLD_MAX}`);
+  }
+  const known = new Map(registry.passes.map(({ pass }) => [pass.name, pass]));
+  for (const name of off) {
+    const pass = known.get(name);
+    if (pass === undefined) throw unknownName("pass", name, known.keys());
+    if (pass.required) throw new OptionError(`Pass '${name}' cannot be turned off: nothing works without it`);
+  }
+  const printed = [...registry.artifacts.values()].map((def) => def.dump);
+  for (const name of dump) {
+    const names = new Set([...printed, ...known.keys()]);
+    if (!names.has(name)) throw unknownName("dump", name, names);
+  }
+  return {
+    passes: off.length === 0 ? registry.passes : orderPasses(registry.passes, new Set(off)),
+    artifacts: registry.artifacts,
+    opcodes: registry.opcodes,
+    rules: registry.rules,
+    builtins: new Set([...registry.natives, ...registry.libraries].map(({ name }) => name)),
+    threshold,
+    messages: registry.messages,
+    check: options.check ?? false,
+    dump,
+    json: options.json ?? false,
+    ...(functionName === undefined ? {} : { functionName }),
+    log,
+    notify: registry.notify,
+  };
+}
+
+function findBackend(registry: Registry, name = FALLBACK): Backend {
+  const backend = registry.backends.get(name);
+  if (backend === undefined) throw unknownName("backend", name, registry.backends.keys());
+  return backend;
+}
+
+/** The ref of the struct type that a global of the module holds; 0 if it holds none. */
+function structType(module: Module | null, name: string): number {
+  const word = module?.globals.get(name);
+  return word !== undefined && views.I32[word + 1] === HI_STRUCT_TYPE ? views.I32[word] : 0;
+}
+
+/** The absolute form of a path that need not exist; as it is, where Deno may not tell the working directory. */
+function absolutePath(path: string): string {
+  if (path.startsWith("/")) return path;
+  try {
+    return `${Deno.cwd()}/${path}`;
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Pins what every stage makes of a handful of small programs, in the one printed form that each artifact has: tokens,
+ * tree, bytecode, and the bytecode once more after a run, when it has learnt types and counted. A change in here is
+ * a change of the compiler, and is read in review like one.
+ *
+ * After a change that is meant: `deno test -A tests/golden_test.ts -- --update`, then read the difference. There is a
+ * `.snap` for each program, beside it in `tests/golden/`. No address, time or machine path gets into one.
+ */
+import { assertSnapshot } from "@std/testing/snapshot";
+import { createRuntime, type Runtime } from "../mod.ts";
+import { writeLoop } from "../core/dispatch.ts";
+import type { FunctionProfile } from "../core/engine.ts";
+import { printProgram } from "../core/listing.ts";
+import { OPCODES, type OpName } from "../core/opcodes.ts";
+import type { Program } from "../core/program.ts";
+
+const FOLDER = new URL("golden/", import.meta.url).pathname;
+const HEAP_BYTES = 64 << 20;
+
+/** Programs that run, and what of them is pinned. */
+const PROGRAMS = ["expressions", "control", "loops", "closures", "structs", "maps", "async", "modules"];
+/** Programs that do not, for the sake of what they are told. */
+const FAILURES = ["syntax_errors", "failure"];
+
+/** The case of each of these is pinned: arithmetic with a guard, a fused jump, a call. */
+const CASES: readonly OpName[] = ["ADD_II", "JUMP_LT_K_FF", "CALL_FUNCTION"];
+
+/** What a runtime has written, machine paths cut to names. */
+interface Written {
+  readonly runtime: Runtime;
+  stdout(): string;
+  stderr(): string;
+}
+
+function openRuntime(dump: readonly string[] = []): Written {
+  let stdout = "", stderr = "";
+  const runtime = createRuntime({
+    heap: HEAP_BYTES,
+    check: true,
+    dump,
+    stdout: (bytes) => stdout += new TextDecoder().decode(bytes),
+    stderr: (bytes) => stderr += new TextDecoder().decode(bytes),
+  });
+  return { runtime, stdout: () => stdout, stderr: () => stderr.replaceAll(FOLDER, "") };
+}
+
+/**
+ * The listing of a program with what a run has made of it: calls and rounds, and the opcodes as they are now. Operand
+ * words are those of the compiler, since in memory addresses stand in their place.
+ */
+function printProfile(program: Program, profile: readonly FunctionProfile[]): string {
+  const lines: string[] = [];
+  const protos = program.protos.map((proto) => {
+    const found = profile.find(({ loaded }) => loaded.proto === proto)!;
+    lines.push(`function ${proto.id} ${proto.name}: calls ${found.calls}`);
+    for (const { pc, rounds } of found.loops) lines.push(`  loop at ${pc}: rounds ${rounds}`);
+    const code = proto.code.slice();
+    for (let pc = 0; pc < code.length; pc += 1 + (OPCODES[code[pc] & 0xFF].operands.words?.length ?? 0)) {
+      code[pc] = code[pc] & ~0xFF | found.code[pc] & 0xFF;
+    }
+    return { ...proto, code };
+  });
+  return `${lines.join("\n")}\n\n${printProgram({ ...program, protos })}`;
+}
+
+for (const program of PROGRAMS) {
+  Deno.test(`${program}.unna is compiled and run as before`, async (t) => {
+    const path = `${FOLDER}${program}.unna`;
+    const { runtime, stdout, stderr } = openRuntime(["tokens", "ast", "bytecode"]);
+    const compiled = runtime.compile(path, await Deno.readTextFile(path));
+    const artifacts = runtime.dumps().map(({ name, text }) => [name, text]);
+    await runtime.run(compiled);
+    artifacts.push(["profile", printProfile(compiled, runtime.profile())], ["output", stdout() + stderr()]);
+    runtime.dispose();
+    for (const [name, text] of artifacts) await pin(t, program, name, text);
+  });
+}
+
+for (const program of FAILURES) {
+  Deno.test(`${program}.unna is told what is wrong with it as before`, async (t) => {
+    const { runtime, stdout, stderr } = openRuntime();
+    const code = await runtime.runFile(`${FOLDER}${program}.unna`);
+    runtime.dispose();
+    await pin(t, program, "output", stdout());
+    await pin(t, program, "errors", stderr());
+    await pin(t, program, "exit code", String(code));
+  });
+}
+
+Deno.test("writeLoop() turns rows into cases as before", async (t) => {
+  const cases = writeLoop(OPCODES).split(/(?=^ {6}case )/m);
+  for (const name of CASES) {
+    await pin(t, "loop_cases", name, cases.find((text) => text.includes(`// ${name}\n`)) ?? "missing");
+  }
+});
+
+/** Compares with what `FILE.snap` has under this name; texts are kept as they are. */
+async function pin(t: Deno.TestContext, file: string, name: string, text: string): Promise<void> {
+  await assertSnapshot(t, text, {
+    path: `golden/${file}.snap`,
+    name,
+    serializer: (actual: string) => actual,
+  });
+}
