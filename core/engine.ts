@@ -23,6 +23,7 @@ import {
   disposeMachine,
   fail,
   failTask,
+  failWaiting,
   functionAt,
   functionsOf,
   type LibraryDef,
@@ -333,7 +334,7 @@ export function createEngine(options: EngineOptions): Engine {
   function failStuck(): void {
     const stuck = [...machine.suspended].sort((a, b) => a.id - b.id);
     const task = stuck.find((t) => t.future !== 0) ?? stuck[0];
-    wake(machine, task, () => fail(machine, "Awaiting a future that can never finish."));
+    failWaiting(machine, task);
   }
 }
 

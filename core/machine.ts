@@ -265,8 +265,6 @@ export interface Machine {
   onWake: (() => void) | null;
   nextTask: number;
   nextFuture: number;
-  /** The nested run that must not be suspended through, as a number of running tasks. */
-  nested: number;
   /** Where `clock()` counts from. */
   readonly started: number;
 }
@@ -288,7 +286,7 @@ I32[Control.STACK_LIMIT] = STACK + 16384;
 setCollector(() => collect(visitRoots));
 setNames({
   functionName: (protoWord) => functionAt(protoWord).proto.name,
-  nativeName: (index) => natives[index].name,
+  nativeName: (index) => natives[index].name.slice(natives[index].name.lastIndexOf(".") + 1),
   moduleName: (index) => modules[index]?.name ?? "",
 });
 
@@ -342,7 +340,6 @@ export function createMachine(host: Host): Machine {
     onWake: null,
     nextTask: 1,
     nextFuture: 1,
-    nested: 0,
     started: host.now(),
   };
   machines.add(machine);
@@ -870,7 +867,7 @@ export function awaitValue(machine: Machine, to: number, from: number): number {
  */
 function suspend(machine: Machine, result: number, waitingFor: Waiting): number {
   const task = machine.running.at(-1);
-  if (task === undefined || machine.running.length <= machine.nested) {
+  if (task === undefined) {
     fail(machine, "Cannot wait here: the function was called by a native that needs its result at once.");
   }
   const top = stackTop(), words = top - task.slot;
@@ -899,6 +896,16 @@ export function wake(machine: Machine, task: Task, resume: (result: number) => v
   task.waitingFor = { kind: "nothing" };
   machine.ready.push(task);
   machine.onWake?.();
+}
+
+/** Lets a task that waits for what can never happen go on with an error. */
+export function failWaiting(machine: Machine, task: Task): void {
+  if (task.waitingFor.kind === "future") {
+    // Its own failure may settle this very future, which must not wake it again.
+    const info = infoOf(machine, task.waitingFor.ref);
+    info.waiters = info.waiters.filter((waiter) => waiter !== task);
+  }
+  wake(machine, task, () => fail(machine, "Awaiting a future that can never finish."));
 }
 
 /** Puts a task that was woken back on the stacks, and stores its outcome; throws what the outcome throws. */

@@ -51,7 +51,7 @@ import {
   newMap,
 } from "./maps.ts";
 import { equalValues, isComparable, lessEqual, lessThan } from "./compare.ts";
-import { concatText, concatTextUnits } from "./text.ts";
+import { concatText, concatTextUnits, valueToDisplay } from "./text.ts";
 import {
   awaitValue,
   call,
@@ -601,7 +601,7 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
   switch (I32[b + 1]) {
     case HI_ARRAY: {
       learnContainer(m, 1);
-      const index = indexAt(m, c, "array"), array = I32[b];
+      const index = indexAt(m, b, c), array = I32[b];
       if (index >= 0 && index < arrayLength(array)) copyValue(a, itemWord(array, index));
       else setNil(a);
       return;
@@ -616,7 +616,7 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
     }
     case HI_STRING: {
       learnContainer(m, 3);
-      const index = indexAt(m, c, "string"), string = I32[b];
+      const index = indexAt(m, b, c), string = I32[b];
       if (index < 0 || index >= stringLength(string)) return setNil(a);
       safepoint(3);
       return setObject(a, Kind.STRING, byteString(U8[(I32[(string << 1) + 3] << 3 >>> 0) + index]));
@@ -626,16 +626,11 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
   }
 }
 
-/** The integer at `word` as an index; anything beyond what a container holds becomes -1. */
-function indexAt(m: Machine, word: number, what: string): number {
-  const hi = I32[word + 1];
-  if (hi === HI_UINT) return I32[word] >>> 0;
-  if (hi >> 16 !== -1 && hi !== HI_INT64) {
-    fail(
-      m,
-      `The index of ${what === "array" ? "an array" : "a string"} must be an int, not ${kindName(word)}.`,
-    );
-  }
+/** The integer in the register `key` as an index of `container`; anything beyond what one holds becomes -1. */
+function indexAt(m: Machine, container: number, key: number): number {
+  const hi = I32[key + 1];
+  if (hi === HI_UINT) return I32[key] >>> 0;
+  if (!isInteger(hi)) fail(m, `Cannot index ${kindName(container)} with ${kindName(key)}.`);
   return -1;
 }
 
@@ -659,11 +654,11 @@ function setIndex(m: Machine, a: number, b: number, c: number): void {
     case HI_ARRAY: {
       learnContainer(m, 1);
       const hi = I32[b + 1], array = I32[a], length = arrayLength(array);
-      if (!isInteger(hi)) fail(m, `The index of an array must be an int, not ${kindName(b)}.`);
-      if (intHigh(b) < 0) fail(m, `Cannot write to index ${numberAt(b)} of an array.`);
+      if (!isInteger(hi)) fail(m, `Cannot index array with ${kindName(b)}.`);
+      if (intHigh(b) < 0) fail(m, `Cannot write at negative index ${valueToDisplay(b)}.`);
       const index = numberAt(b);
       if (index > length + GAP_LIMIT) {
-        fail(m, `Cannot write to index ${index} of an array of ${length}: too far past its end.`);
+        fail(m, `Cannot write at index ${valueToDisplay(b)}, too far past the length ${length}.`);
       }
       if (index >= length) {
         safepoint(growthUnits(array, index + 1));
@@ -679,7 +674,7 @@ function setIndex(m: Machine, a: number, b: number, c: number): void {
       mapSet(I32[a], b, c);
       return;
     case HI_STRING:
-      fail(m, "Cannot write to a string: strings are immutable.");
+      fail(m, "Cannot write into a string.");
       break;
     default:
       fail(m, `Cannot index ${kindName(a)}.`);

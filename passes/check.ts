@@ -11,7 +11,7 @@
  */
 import type { Call, Ident, Name, Node, Program, Stmt } from "../core/ast.ts";
 import { walk } from "../core/ast.ts";
-import type { Diagnostics } from "../core/diagnostics.ts";
+import type { Diagnostics, Note } from "../core/diagnostics.ts";
 import { suggest } from "../core/diagnostics.ts";
 import type { SourceFile, Span } from "../core/source.ts";
 import { resolveScopes, type Variable } from "./scope.ts";
@@ -73,8 +73,12 @@ export function checkProgram(
     findings.push({ start, report: () => report({ source, start, end }) });
   }
 
+  function noteAt({ start, end }: Node, message: string): Note {
+    return { message, source, start, end };
+  }
+
   /** The name that was meant, if `name` looks like a misspelling of one. */
-  function guess(name: string): { message: string }[] {
+  function guess(name: string): Note[] {
     if (++advised > ADVISED) return [];
     const globals = usages.filter(({ isGlobal, declared }) => isGlobal && declared.length > 0).map((
       { name },
@@ -98,7 +102,7 @@ export function checkProgram(
           const { notes } = diagnostics.report("U0201", place, { name });
           notes.push(...guess(name));
           const local = locals.get(name);
-          if (local) notes.push({ ...local, message: "this declaration is not visible there", source });
+          if (local) notes.push(noteAt(local, "this declaration is not visible there"));
         });
       }
     }
@@ -114,7 +118,7 @@ export function checkProgram(
       if (got === expected) continue;
       find(call, (place) => {
         const { notes } = diagnostics.report("U0203", place, { name, expected, got });
-        if (!isBuiltin) notes.push({ ...declared[0].ident, message: "it is declared here", source });
+        if (!isBuiltin) notes.push(noteAt(declared[0].ident, "it is declared here"));
       });
     }
   }

@@ -1,0 +1,290 @@
+/** The builtins and `ucoreTimer`: their examples, and their behaviour beyond what single expectations show. */
+
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import fc from "fast-check";
+import type { NativeDef } from "../core/machine.ts";
+import { std } from "../plugins/std.ts";
+import { timer } from "../plugins/timer.ts";
+import { runUnna } from "./support.ts";
+
+/** Runs a program that has to succeed, with and without a collection at every allocation; gives what it prints. */
+async function outputOf(source: string): Promise<string> {
+  const outcome = await runUnna(source), stressed = await runUnna(source, { gcStress: true });
+  assertEquals(outcome, { code: 0, stdout: outcome.stdout, stderr: "" }, source);
+  assertEquals(stressed, outcome, "with stress");
+  return outcome.stdout;
+}
+
+/** Runs a program that has to fail; gives the first line of its report. */
+async function errorOf(source: string): Promise<string> {
+  const { code, stderr } = await runUnna(source);
+  assertStrictEquals(code, 1, source);
+  return stderr.slice(0, stderr.indexOf("\n"));
+}
+
+const NATIVES: readonly NativeDef[] = [std, timer].flatMap(({ natives = [], libraries = [] }) => [
+  ...natives,
+  ...libraries.flatMap((library) => library.natives),
+]);
+
+for (const { name, example } of NATIVES) {
+  Deno.test(`${name}() does what its example shows`, async () => {
+    assertStrictEquals(await outputOf(example.code), example.output);
+  });
+}
+
+Deno.test("builtins have one name each, and libraries' natives that of the library before it", () => {
+  const names = NATIVES.map(({ name }) => name);
+  assertStrictEquals(new Set(names).size, names.length);
+  for (const { name: library, natives } of timer.libraries ?? []) {
+    for (const { name } of natives) assert(name.startsWith(`${library}.`), name);
+  }
+});
+
+/** A native's call as a direct one, and as one through a variable, which no opcode stands for. */
+function bothCalls(name: string, args: string): string[] {
+  return [`print ${name}(${args});`, `var f = ${name};\nprint f(${args});`];
+}
+
+Deno.test("builtins called as values do what their opcodes do", async () => {
+  const rows: [string, string, string][] = [
+    ["push", "[1], 2", "nil"],
+    ["pop", "[1, 2]", "2"],
+    ["pop", "[]", "nil"],
+    ["length", '"héllo"', "6"],
+    ["length", "[1, [2, 3]]", "2"],
+    ["length", '{"a": 1}', "1"],
+    ["array", "", "[]"],
+    ["map", "", "{}"],
+    ["has", "{2: nil}, 2.0", "true"],
+    ["has", "{2: nil}, true", "false"],
+  ];
+  for (const [name, args, result] of rows) {
+    for (const program of bothCalls(name, args)) {
+      assertStrictEquals(await outputOf(program), `${result}\n`, program);
+    }
+  }
+});
+
+Deno.test("builtins refuse what they cannot take, called either way", async () => {
+  const rows: [string, string][] = [
+    ["push", '"a", 1'],
+    ["push", "[]"],
+    ["push", "[], 1, 2"],
+    ["pop", "nil"],
+    ["length", "5"],
+    ["length", ""],
+    ["array", "1"],
+    ["map", "1"],
+    ["has", "[1], 0"],
+    ["keys", '"abc"'],
+    ["remove", "[1], 0"],
+    ["slice", "{}, 0"],
+    ["slice", "[], 0.0"],
+    ["slice", "[]"],
+    ["slice", "[], 0, 1, 2"],
+    ["type", "1, 2"],
+    ["str", ""],
+    ["int", ""],
+    ["float", "1, 2"],
+    ["clock", "1"],
+    ["assert", ""],
+    ["assert", "true, 1, 2"],
+  ];
+  for (const [name, args] of rows) {
+    for (const program of bothCalls(name, args)) {
+      const error = await errorOf(program);
+      assert(error.startsWith(`Runtime Error: ${name} expects (`), `${program}: ${error}`);
+    }
+  }
+});
+
+Deno.test("has() and remove() refuse what cannot be a key", async () => {
+  for (const key of ["nil", "[]", "{}", "length", "0.0 / 0.0"]) {
+    const kind = { "nil": "nil", "[]": "array", "{}": "map", "length": "function" }[key] ?? "nan";
+    for (const name of ["has", "remove"]) {
+      for (const program of bothCalls(name, `{}, ${key}`)) {
+        assertStrictEquals(await errorOf(program), `Runtime Error: Cannot use ${kind} as a map key.`);
+      }
+    }
+  }
+});
+
+Deno.test("assert() tells what failed", async () => {
+  assertStrictEquals(await errorOf("assert(nil);"), "Runtime Error: Assertion failed.");
+  assertStrictEquals(await errorOf('assert(0, "zero");'), "Runtime Error: Assertion failed: zero");
+  assertStrictEquals(await errorOf("assert(1 > 2, [1, 2]);"), "Runtime Error: Assertion failed: [1, 2]");
+});
+
+Deno.test("slice() cuts like JavaScript, but never from the end", async () => {
+  const bound = fc.oneof(
+    fc.integer({ min: 0, max: 12 }).map(BigInt),
+    fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }),
+  );
+  const cut = fc.record({
+    items: fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 10 }),
+    from: bound,
+    to: fc.option(bound),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(cut, { minLength: 50, maxLength: 100 }), async (cuts) => {
+      const lines = cuts.map(({ items, from, to }) => {
+        const bounds = to === null ? `${from}` : `${from}, ${to}`;
+        return `print slice([${items.join(", ")}], ${bounds});\nprint slice("${
+          items.join("")
+        }", ${bounds});\n`;
+      });
+      const expected = cuts.map(({ items, from, to }) => {
+        const part = items.slice(Number(from), to === null ? undefined : Number(to));
+        return `[${part.join(", ")}]\n${part.join("")}\n`;
+      });
+      assertStrictEquals(await outputOf(lines.join("")), expected.join(""));
+    }),
+    { numRuns: 5 },
+  );
+});
+
+Deno.test("slice() names a negative bound", async () => {
+  assertStrictEquals(
+    await errorOf('print slice("abc", -1);'),
+    "Runtime Error: slice expects bounds from 0 on, but got -1.",
+  );
+  assertStrictEquals(
+    await errorOf("print slice([1], 0, -9223372036854775808);"),
+    "Runtime Error: slice expects bounds from 0 on, but got -9223372036854775808.",
+  );
+});
+
+Deno.test("slice() makes strings that grow apart", async () => {
+  const source = `
+    var s = "";
+    for (var i = 0; i < 200; i += 1) s += "x";
+    var a = slice(s, 0, 100);
+    a += "a";
+    s += "s";
+    print slice(a, 98) + slice(s, 198) + length(a) + length(s);
+  `;
+  assertStrictEquals(await outputOf(source), "xxaxxs101201\n");
+});
+
+Deno.test("push(), pop() and length() keep what JavaScript's arrays keep", async () => {
+  const step = fc.option(fc.integer({ min: 0, max: 99 }), { freq: 2 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 200 }), async (steps) => {
+      const model: number[] = [], expected: string[] = [];
+      const lines = steps.map((value) => {
+        expected.push(
+          value === null ? `${model.pop() ?? "nil"}` : (model.push(value), "nil"),
+          `${model.length}`,
+        );
+        return value === null
+          ? "print popped(a);\nprint length(a);\n"
+          : `print pushed(a, ${value});\nprint length(a);\n`;
+      });
+      const source = `var a = [];\nvar pushed = push;\nvar popped = pop;\n${lines.join("")}print a;`;
+      assertStrictEquals(await outputOf(source), `${expected.join("\n")}\n[${model.join(", ")}]\n`);
+    }),
+    { numRuns: 5 },
+  );
+});
+
+Deno.test("keys(), has() and remove() follow insertion", async () => {
+  const step = fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 12 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 200 }), async (steps) => {
+      const model = new Map<number, number>(), expected: string[] = [];
+      const lines = steps.map(([add, key], i) => {
+        if (add) model.set(key, i);
+        else {
+          expected.push(`${model.has(key)} ${model.get(key) ?? "nil"}`);
+          model.delete(key);
+        }
+        expected.push(`[${[...model.keys()].join(", ")}]`);
+        const change = add ? `m[${key}] = ${i};` : `print has(m, ${key}) + " " + remove(m, ${key});`;
+        return `${change}\nprint keys(m);\n`;
+      });
+      assertStrictEquals(await outputOf(`var m = map();\n${lines.join("")}`), `${expected.join("\n")}\n`);
+    }),
+    { numRuns: 5 },
+  );
+});
+
+/** What `int(text)` gives, by the letter of the language. */
+function intReference(text: string): string {
+  if (!/^[+-]?[0-9]+$/.test(text)) return "nil";
+  const n = BigInt(text.replace("+", ""));
+  return BigInt.asIntN(64, n) === n ? `${n}` : "nil";
+}
+
+Deno.test("int() reads an optional sign and decimal digits, and nothing else", async () => {
+  const digits = fc.oneof(
+    fc.bigInt({ min: -(1n << 65n), max: 1n << 65n }).map(String),
+    fc.tuple(fc.constantFrom("", "+", "-"), fc.integer({ min: 0, max: 30 }), fc.nat()).map(
+      ([sign, zeros, n]) => sign + "0".repeat(zeros) + n,
+    ),
+    fc.string({ unit: fc.constantFrom("0", "1", "9", "+", "-", ".", "e", "x", "_", " ", "é"), maxLength: 6 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(digits, { minLength: 100, maxLength: 200 }), async (texts) => {
+      const lines = texts.map((text) => `print int("${text}");\n`);
+      assertStrictEquals(
+        await outputOf(lines.join("")),
+        texts.map((text) => intReference(text) + "\n").join(""),
+      );
+    }),
+    { numRuns: 5 },
+  );
+});
+
+Deno.test("int() and float() decide on texts of any length", async () => {
+  const source = `
+    function repeat(s, times) { var r = ""; for (var i = 0; i < times; i += 1) r += s; return r; }
+    var zeros = repeat("0000000000", 300000);
+    print int(zeros + "42");
+    print int("-" + zeros);
+    print int(zeros + "x");
+    print int(repeat("9999999999", 300000));
+    print float(repeat("1", 300));
+    print float("0." + repeat("3", 5000));
+    print float(repeat("9999999999", 300000));
+  `;
+  const { code, stdout, stderr } = await runUnna(source);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assertStrictEquals(stdout, "42\n0\nnil\nnil\n1.1111111111111e+299\n0.33333333333333\nnil\n");
+});
+
+Deno.test("int() drops the fraction of floats that fit", async () => {
+  const float = fc.double({ noNaN: true, noDefaultInfinity: true, min: -(2 ** 64), max: 2 ** 64 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(float, { minLength: 100, maxLength: 200 }), async (floats) => {
+      const lines = floats.map((x) => `print int(${x < 0 ? "-" : ""}${decimal(Math.abs(x))});\n`);
+      const expected = floats.map((x) => {
+        const whole = BigInt(Math.trunc(x));
+        return `${BigInt.asIntN(64, whole) === whole ? whole : "nil"}\n`;
+      });
+      assertStrictEquals(await outputOf(lines.join("")), expected.join(""));
+    }),
+    { numRuns: 5 },
+  );
+});
+
+/** A float as a literal of the language. */
+function decimal(x: number): string {
+  return /[.e]/.test(String(x)) ? String(x) : `${x}.0`;
+}
+
+Deno.test("ucoreTimer.sleep() waits for its own task only", async () => {
+  const source = `
+    async function nap(name, ms) { print name + ucoreTimer.sleep(ms); }
+    var long = nap("long ", 30);
+    var short = nap("short ", 1);
+    print "going on";
+    await long;
+    await short;
+    print ucoreTimer.sleep(-5);
+  `;
+  assertStrictEquals(await outputOf(source), "going on\nshort 0\nlong 0\n0\n");
+  assert(
+    (await errorOf("ucoreTimer.sleep(1.5);")).startsWith("Runtime Error: ucoreTimer.sleep expects (ms: int)"),
+  );
+});
