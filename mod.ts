@@ -23,6 +23,7 @@ import {
   createDiagnostics,
   type Diagnostic,
   DIAGNOSTICS,
+  type Diagnostics,
   makeDiagnostic,
   renderDiagnostic,
   renderRuntimeError,
@@ -37,6 +38,7 @@ import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
 import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
 import type { Backend, Runner } from "./core/backend.ts";
 import {
+  type Artifacts,
   type Compilation,
   CompileFailure,
   type DriverLog,
@@ -46,13 +48,52 @@ import {
   type PassTiming,
   runPasses,
 } from "./core/pass.ts";
-import { createRegistry, type Plugin, type Registry, type RunEndEvent } from "./core/plugin.ts";
+import { createRegistry, type EventOf, type Plugin, type Registry, type RunEndEvent } from "./core/plugin.ts";
 import { createEngine, type Engine, type FunctionProfile } from "./core/engine.ts";
 import { core, THRESHOLD_MAX } from "./passes/mod.ts";
 import { interp } from "./backends/interp.ts";
 import { std } from "./plugins/std.ts";
 import { math } from "./plugins/math.ts";
 import { timer } from "./plugins/timer.ts";
+
+export { suggest, writeAll };
+export { float, struct } from "./core/convert.ts";
+export { CompileFailure, ProgramExit, RuntimeFault };
+export { definePass } from "./core/pass.ts";
+export { definePlugin, PluginFailure } from "./core/plugin.ts";
+export type * from "./core/convert.ts";
+export type * from "./core/pass.ts";
+export type * from "./core/plugin.ts";
+export type * from "./core/source.ts";
+export type * from "./core/program.ts";
+export type * from "./core/syntax.ts";
+export type * from "./core/backend.ts";
+export type {
+  Blame,
+  DetailsOf,
+  Diagnostic,
+  DiagnosticCode,
+  DiagnosticDef,
+  DIAGNOSTICS,
+  Diagnostics,
+  Note,
+  Severity,
+} from "./core/diagnostics.ts";
+export type {
+  Host,
+  LibraryDef,
+  LoadedFunction,
+  Machine,
+  Module,
+  NativeCall,
+  NativeDef,
+  Param,
+  ParamType,
+  Task,
+  TraceFrame,
+} from "./core/machine.ts";
+export type { Effect, Exec, OpcodeDef, OperandKind, Operands, WordKind } from "./core/opcodes.ts";
+export type { FunctionProfile } from "./core/engine.ts";
 
 /** The version of the runtime. */
 export const VERSION = "0.1.0";
@@ -106,11 +147,13 @@ export interface RuntimeOptions {
   readonly color?: boolean;
   /** Counts executed instructions, for {@linkcode Runtime.stats}; makes programs slower. */
   readonly stats?: boolean;
+  /** Compiles programs and does not run them. */
+  readonly compileOnly?: boolean;
   /** What to print as files are compiled: artifacts (`tokens`, `ast`, `bytecode`), or passes to print after. */
   readonly dump?: readonly string[];
-  /** Dumps as JSON. */
+  /** Makes dumps and reports JSON. */
   readonly json?: boolean;
-  /** Dumps functions of this name only. */
+  /** Restricts dumps and the profile to functions of this name. */
   readonly functionName?: string;
 }
 
@@ -122,16 +165,25 @@ export interface RuntimeStats {
   readonly milliseconds: number;
   /** Bytes; of all runtimes of the process since its start. */
   readonly heap: {
+    /** The most that objects may take. */
     readonly limit: number;
+    /** Handed out so far. */
     readonly allocated: number;
+    /** What the last collection found alive. */
     readonly live: number;
+    /** The most that was in use at any time. */
     readonly peak: number;
+    /** Number of collections. */
     readonly collections: number;
-    /** Milliseconds of all pauses, and of the longest one. */
+    /** Milliseconds of all collections. */
     readonly pauseTotal: number;
+    /** Milliseconds of the longest one. */
     readonly pauseLongest: number;
   };
 }
+
+/** What {@linkcode Runtime.report} tells about. */
+export type Report = "dumps" | "time" | "stats" | "profile";
 
 /** A runtime: compiles and runs programs. Running another program ends the one before. */
 export interface Runtime {
@@ -158,6 +210,15 @@ export interface Runtime {
    * @throws {TypeError} if there is no such function, or an argument is no value that a program can have
    */
   call(target: string | Handle, ...args: HostValue[]): Promise<HostValue>;
+  /**
+   * Finds what can be known without running: errors, and what is most likely a mistake. Reads the file at `path`
+   * unless a text is given.
+   */
+  check(path: string, text?: string | Uint8Array): Promise<readonly Diagnostic[]>;
+  /** Diagnostics as text, or as JSON. */
+  print(diagnostics: readonly Diagnostic[]): Promise<string>;
+  /** What has been measured or dumped, as text or as JSON. */
+  report(what: Report): Promise<string>;
   /** Figures of the program that ran last. */
   stats(): RuntimeStats;
   /** How often the functions of the program that ran last were called, and what their code has become. */
@@ -172,6 +233,7 @@ export interface Runtime {
 
 /** Thrown for options that name things which do not exist, or are out of range. */
 export class OptionError extends Error {
+  /** What stack traces call it. */
   override readonly name = "OptionError";
 }
 
@@ -199,7 +261,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const driver = makeDriver(registry, options, log);
   const stdout = createOutput(options.stdout ?? ((bytes) => writeAll(Deno.stdout, bytes)));
   const stderr: Sink = options.stderr ?? ((bytes) => writeAll(Deno.stderr, bytes));
-  const color = options.color ?? false;
+  const { color = false, json = false } = options;
   const heap = options.heap ?? DEFAULT_HEAP;
   const backend = findBackend(registry, options.backend);
   let runner: Runner | null = null;
@@ -225,12 +287,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       return word === undefined || views.I32[word + 1] === HI_EMPTY ? undefined : converter.toHost(word);
     },
     call,
-    stats: () => ({
-      instructions: options.stats ? views.F64[Control.EXECUTED / 2] : null,
-      milliseconds: session?.milliseconds ?? 0,
-      heap: heapStats(),
-    }),
-    profile: () => session?.engine.profile() ?? [],
+    check,
+    async print(diagnostics) {
+      const { printDiagnostics } = await import("./core/reports.ts");
+      return printDiagnostics(diagnostics, json, color);
+    },
+    report,
+    stats,
+    profile,
     timings: () => log.timings,
     dumps: () => log.dumps,
     dispose() {
@@ -338,6 +402,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     try {
       const { program, diagnostics } = compileFile(source);
       diagnostics.forEach(tell);
+      if (options.compileOnly) return 0;
       await start(program);
       for (const fault of session?.engine.unseen() ?? []) {
         code = 1;
@@ -356,6 +421,64 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 
   function compileFile(source: SourceFile): Compilation {
     return runPasses(driver, source);
+  }
+
+  async function check(path: string, text?: string | Uint8Array): Promise<readonly Diagnostic[]> {
+    const source = text === undefined
+      ? readFile(path, path)
+      : typeof text === "string"
+      ? makeSource(path, text)
+      : decodeFile(path, text);
+    if (isDiagnostic(source)) return [source];
+    const { checkProgram } = await import("./passes/check.ts");
+    const diagnostics = createDiagnostics();
+    let tree: Artifacts["ast"] | null = null;
+    try {
+      const { diagnostics: reported } = runPasses({
+        ...driver,
+        notify<Hook extends "passStart" | "passEnd">(hook: Hook, event: EventOf<Hook>, to: Diagnostics) {
+          if ("kind" in event && event.kind === "ast") tree = event.artifact as Artifacts["ast"];
+          registry.notify(hook, event, to);
+        },
+      }, source);
+      reported.forEach(diagnostics.add, diagnostics);
+    } catch (error) {
+      if (!(error instanceof CompileFailure)) throw error;
+      return error.diagnostics;
+    }
+    const natives = new Map(registry.natives.map((native) => [native.name, native]));
+    const arity = (name: string) => {
+      const params = natives.get(name)?.params;
+      return params === undefined || params.some(({ mode }) => mode !== undefined) ? null : params.length;
+    };
+    if (tree !== null) checkProgram(tree, source, { globals: driver.builtins, arity }, diagnostics);
+    return diagnostics.items;
+  }
+
+  async function report(what: Report): Promise<string> {
+    const reports = await import("./core/reports.ts");
+    switch (what) {
+      case "dumps":
+        return reports.printDumps(log.dumps, json);
+      case "time":
+        return reports.printTimings(log.timings, json);
+      case "stats":
+        return reports.printStats(stats(), json);
+      case "profile":
+        return reports.printProfile(profile(), registry.opcodes, json, options.functionName);
+    }
+  }
+
+  function stats(): RuntimeStats {
+    return {
+      instructions: options.stats ? views.F64[Control.EXECUTED / 2] : null,
+      milliseconds: session?.milliseconds ?? 0,
+      heap: heapStats(),
+    };
+  }
+
+  function profile(): readonly FunctionProfile[] {
+    return session?.engine.profile() ?? [];
   }
 
   /** Runs a program in an engine of its own. */
@@ -429,7 +552,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 }
 
 function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog): DriverOptions {
-  const { threshold = DEFAULT_THRESHOLD, off = [], dump = [], functionName } = options;
+  const { threshold = DEFAULT_THRESHOLD, off = [], dump = [], json = false, functionName } = options;
   if (!(Number.isInteger(threshold) && threshold >= 0 && threshold <= THRESHOLD_MAX)) {
     throw new OptionError(`A threshold of ${threshold} is not possible; give 0 to ${THRESHOLD_MAX}`);
   }
@@ -454,7 +577,7 @@ function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog)
     messages: registry.messages,
     check: options.check ?? false,
     dump,
-    json: options.json ?? false,
+    json,
     ...(functionName === undefined ? {} : { functionName }),
     log,
     notify: registry.notify,

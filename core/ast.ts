@@ -438,28 +438,28 @@ const DEEPEST_INDENT = 40;
  */
 export function printAst(root: Node, source?: SourceFile): string {
   const lines: string[] = [];
-  const fields = new Map<Node, string>();
+  const labels = [""]; // of the nodes still to come, the next one last
   let depth = 0;
   walk(root, {
     enter(node) {
-      const field = fields.get(node);
-      fields.delete(node);
       const indent = depth <= DEEPEST_INDENT
         ? "  ".repeat(depth)
         : `${"  ".repeat(DEEPEST_INDENT)}(${depth}) `;
-      let line = indent + (field === undefined ? "" : `${field}: `) + node.kind;
+      let line = indent + labels.pop() + node.kind;
       if (source) {
         const at = source.position(node.start);
         line += ` ${at.line}:${at.column}`;
       }
       for (const [field, kind] of FIELDS[node.kind]) {
-        const value = fieldOf(node, field);
-        if (kind === "nodes") { for (const child of value as Node[]) fields.set(child, field); }
-        else if (kind === "node" || kind === "node?") {
-          if (value !== null) fields.set(value as Node, field);
-        } else if (kind !== "offset") line += ` ${field}=${datum(kind, value)}`;
+        const isData = !kind.startsWith("node") && kind !== "offset";
+        if (isData) line += ` ${field}=${datum(kind, fieldOf(node, field))}`;
       }
       lines.push(line);
+      for (const field of CHILD_FIELDS[node.kind].toReversed()) {
+        const child = fieldOf(node, field) as Node | readonly Node[] | null;
+        const count = child === null ? 0 : isList(child) ? child.length : 1;
+        for (let i = 0; i < count; i++) labels.push(`${field}: `);
+      }
       depth++;
     },
     leave() {

@@ -58,20 +58,25 @@ export type HostValue =
 
 /** A number that goes in as a float even though it is whole. */
 export interface FloatValue {
+  /** Tells it from other records. */
   readonly kind: "float";
+  /** The number. */
   readonly value: number;
 }
 
 /** An instance of a struct, as a copy. Going in, the type is looked up among the program's globals. */
 export interface StructValue {
+  /** Tells it from other records. */
   readonly kind: "struct";
   /** The name of the struct type. */
   readonly type: string;
+  /** The fields by name, in the order of their declaration. */
   readonly fields: Readonly<Record<string, HostValue>>;
 }
 
 /** Something of the program that cannot be copied. It stays alive until it is released. */
 export interface Handle {
+  /** What `type` answers in a program. */
   readonly kind: "function" | "type" | "module" | "future" | "resource";
   /** What `print` shows. */
   readonly text: string;

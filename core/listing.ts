@@ -430,7 +430,7 @@ function verifyInstructions(
           demand(
             kinds.includes(constant.kind),
             pc,
-            () => `${row.name} names a constant that is a ${constant.kind}`,
+            () => `${row.name} names a constant of kind ${constant.kind}`,
           );
           if (constant.kind === "function") verifyCaptures(proto, constant.proto, pc, demand);
           break;

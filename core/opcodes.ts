@@ -784,9 +784,14 @@ const getArrayItem: Exec = (m, a, b, c) => {
   if (I32[b + 1] === HI_ARRAY && I32[c + 1] === HI_UINT) {
     const array = I32[b] << 1, index = I32[c];
     if ((index >>> 0) < I32[array + 1]) {
-      const item = (I32[array + 2] + index) << 1;
+      const item = (I32[array + 2] + index) << 1, hi = I32[item + 1];
+      // :doubles: One store of 64 bits: arithmetic that loads a double right after two stores of its halves stalls.
+      if ((hi >>> 0) < HI_DOUBLE_END) {
+        F64[a >> 1] = F64[item >> 1];
+        return;
+      }
       I32[a] = I32[item];
-      I32[a + 1] = I32[item + 1];
+      I32[a + 1] = hi;
       return;
     }
   }
@@ -865,10 +870,14 @@ const getStructField: Exec = (m, a, b) => {
   if (I32[b + 1] === HI_STRUCT) {
     const object = I32[b] << 1;
     if (I32[object + 1] === I32[m.pc + 1]) {
-      const field = object + I32[m.pc + 2] | 0;
-      I32[a] = I32[field];
-      I32[a + 1] = I32[field + 1];
+      const field = object + I32[m.pc + 2] | 0, hi = I32[field + 1];
       m.pc = m.pc + 3 | 0;
+      if ((hi >>> 0) < HI_DOUBLE_END) { // :doubles:
+        F64[a >> 1] = F64[field >> 1];
+        return;
+      }
+      I32[a] = I32[field];
+      I32[a + 1] = hi;
       return;
     }
   }

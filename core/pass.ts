@@ -42,8 +42,11 @@ export type Kind = keyof Artifacts;
 
 /** What printing and checking may ask for. */
 export interface ArtifactContext {
+  /** The file. */
   readonly source: SourceFile;
+  /** All opcodes by number. */
   readonly opcodes: readonly OpcodeDef[];
+  /** Rows that plugins add to the grammar. */
   readonly rules: readonly SyntaxRule[];
   /** Show the functions of this name only. */
   readonly functionName?: string;
@@ -51,6 +54,7 @@ export interface ArtifactContext {
 
 /** How artifacts of a kind are shown and verified. */
 export interface ArtifactDef<K extends Kind = Kind> {
+  /** Its kind. */
   readonly kind: K;
   /** What `--dump` calls it. */
   readonly dump: string;
@@ -60,12 +64,16 @@ export interface ArtifactDef<K extends Kind = Kind> {
   print(artifact: Artifacts[K], cx: ArtifactContext): string;
   /** The same as JSON text. */
   json(artifact: Artifacts[K], cx: ArtifactContext): string;
-  /** @throws if no pass may make such a thing */
+  /**
+   * Verifies one.
+   * @throws {Error} if no pass may make such a thing
+   */
   check(artifact: Artifacts[K], cx: ArtifactContext): void;
 }
 
 /** What a pass may ask for. */
 export interface PassContext extends ArtifactContext {
+  /** Where errors are reported. */
   readonly diagnostics: Diagnostics;
   /** Names that are globals of every module. */
   readonly builtins: ReadonlySet<string>;
@@ -73,13 +81,14 @@ export interface PassContext extends ArtifactContext {
   readonly threshold: number;
   /**
    * Reports a message of a plugin's table (or of the built-in one, which `diagnostics.report` checks more closely).
-   * @throws if no table has the code
+   * @throws {Error} if no table has the code
    */
   report(code: string, span: Span | null, details?: unknown): Diagnostic;
 }
 
 /** A pass that another one has to come after or before, and why. */
 export interface PassPair {
+  /** The other one's name. */
   readonly pass: string;
   /** The rest of a sentence that says why the order matters: "it needs a tree". */
   readonly because: string;
@@ -91,14 +100,21 @@ export interface Pass<From extends Kind = Kind, To extends Kind = Kind> {
   readonly name: string;
   /** When it runs: once for each module, as it is loaded. */
   readonly stage: "load";
+  /** The kind of artifact that it takes. */
   readonly from: From;
+  /** The kind that it makes. */
   readonly to: To;
   /** Whether nothing works without it; the others can be turned off. */
   readonly required?: boolean;
+  /** Passes that it has to come after. */
   readonly after?: readonly PassPair[];
+  /** Passes that it has to come before. */
   readonly before?: readonly PassPair[];
+  /** What readers want to know. */
   readonly doc: {
+    /** What it does, in a sentence. */
     readonly summary: string;
+    /** What would be worse without it. */
     readonly why: string;
     /** A small program on which it has something to do. */
     readonly example: string;
@@ -127,9 +143,11 @@ export function defineArtifact<K extends Kind>(def: ArtifactDef<K>): ArtifactDef
 
 /** Thrown when a file does not compile. */
 export class CompileFailure extends Error {
+  /** What stack traces call it. */
   override readonly name = "CompileFailure";
   /** All that was reported, warnings included; at least one is an error. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Takes the message of the first error. */
   constructor(diagnostics: readonly Diagnostic[], options?: ErrorOptions) {
     super(diagnostics.find((d) => d.severity === "error")?.message ?? "The file does not compile", options);
     this.diagnostics = diagnostics;
@@ -143,14 +161,19 @@ export const CORE = "core";
 
 /** A pass, and the plugin that brings it. */
 export interface OwnedPass {
+  /** The pass. */
   readonly pass: AnyPass;
+  /** The plugin's name. */
   readonly plugin: string;
 }
 
 /** Thrown when passes cannot be put in an order; `plugin` is the one to blame. */
 export class OrderFault extends Error {
+  /** What stack traces call it. */
   override readonly name = "OrderFault";
+  /** The name of the plugin whose pass cannot keep its place. */
   readonly plugin: string;
+  /** Blames `plugin`. */
   constructor(plugin: string, message: string) {
     super(message);
     this.plugin = plugin;
@@ -274,20 +297,27 @@ function checkChain(order: readonly OwnedPass[]): void {
 
 /** A pass at work on a file. */
 export interface PassEvent {
+  /** The name of the pass. */
   readonly pass: string;
+  /** The name of the plugin that brings it. */
   readonly plugin: string;
+  /** The file, as messages show it. */
   readonly path: string;
 }
 
 /** A pass that is done, and what it made. */
 export interface PassEndEvent extends PassEvent {
+  /** How long it took. */
   readonly milliseconds: number;
+  /** What kind of thing it made. */
   readonly kind: Kind;
+  /** What it made; not to be changed. */
   readonly artifact: Artifacts[Kind];
 }
 
 /** The time that a pass took for a file. */
 export interface PassTiming extends PassEvent {
+  /** How long it took. */
   readonly milliseconds: number;
 }
 
@@ -295,13 +325,17 @@ export interface PassTiming extends PassEvent {
 export interface Dump {
   /** What was asked for: an artifact, or a pass after which it is to be shown. */
   readonly name: string;
+  /** The file, as messages show it. */
   readonly path: string;
+  /** The printed form, or JSON. */
   readonly text: string;
 }
 
 /** What the driver collects. */
 export interface DriverLog {
+  /** One for each pass and file. */
   readonly timings: PassTiming[];
+  /** What was asked for. */
   readonly dumps: Dump[];
 }
 
@@ -309,10 +343,15 @@ export interface DriverLog {
 export interface DriverOptions {
   /** In their order, see {@linkcode orderPasses}. */
   readonly passes: readonly OwnedPass[];
+  /** How artifacts are printed and verified. */
   readonly artifacts: ReadonlyMap<Kind, AnyArtifactDef>;
+  /** All opcodes by number. */
   readonly opcodes: readonly OpcodeDef[];
+  /** Rows that plugins add to the grammar. */
   readonly rules: readonly SyntaxRule[];
+  /** Names that are globals of every module. */
   readonly builtins: ReadonlySet<string>;
+  /** Rounds and calls after which loops and functions count as hot. */
   readonly threshold: number;
   /** Messages of all plugins by code, the built-in ones included. */
   readonly messages: Readonly<Record<string, DiagnosticDef>>;
@@ -320,8 +359,11 @@ export interface DriverOptions {
   readonly check: boolean;
   /** Names of artifacts or passes to print. */
   readonly dump: readonly string[];
+  /** Print as JSON. */
   readonly json: boolean;
+  /** Print functions of this name only. */
   readonly functionName?: string;
+  /** Where timings and dumps go. */
   readonly log: DriverLog;
   /** Tells observers; what they throw becomes a diagnostic. */
   notify(hook: "passStart", event: PassEvent, diagnostics: Diagnostics): void;
@@ -330,6 +372,7 @@ export interface DriverOptions {
 
 /** The outcome of compiling a file. */
 export interface Compilation {
+  /** The bytecode. */
   readonly program: Program;
   /** Warnings and the like. */
   readonly diagnostics: readonly Diagnostic[];

@@ -36,24 +36,31 @@ import {
 
 /** A program at its start or end. */
 export interface RunEvent {
+  /** The program's file, as messages show it. */
   readonly path: string;
 }
 
 /** A program at its end. */
 export interface RunEndEvent extends RunEvent {
+  /** Whether it came to its end, failed, or called `exit`. */
   readonly outcome: "finished" | "failed" | "exited";
 }
 
 /** Functions that are told what happens. What they return means nothing. */
 export interface Observer {
+  /** A pass begins to work on a file. */
   passStart?(event: PassEvent): void;
+  /** A pass is done with a file. */
   passEnd?(event: PassEndEvent): void;
+  /** A program begins. */
   runStart?(event: RunEvent): void;
+  /** A program has ended. */
   runEnd?(event: RunEndEvent): void;
 }
 
 /** A row for the grammar: a token, and what it means. */
 export interface TokenRow extends SyntaxRow {
+  /** The new keyword (letters) or operator (anything else but quotes, digits and blanks). */
   readonly token: string;
 }
 
@@ -63,6 +70,7 @@ export interface Plugin {
   readonly name: string;
   /** One sentence. */
   readonly doc: string;
+  /** Its version, for whoever asks. */
   readonly version?: string;
   /** New tokens. Their rules turn what they read into the nodes that exist. */
   readonly syntax?: readonly TokenRow[];
@@ -72,11 +80,15 @@ export interface Plugin {
   readonly natives?: readonly NativeDef[];
   /** Predefined modules. */
   readonly libraries?: readonly LibraryDef[];
+  /** New kinds of artifact. */
   readonly artifacts?: readonly AnyArtifactDef[];
+  /** New passes. */
   readonly passes?: readonly AnyPass[];
+  /** New ways of running code. */
   readonly backends?: readonly Backend[];
   /** Messages, by code. */
   readonly diagnostics?: Readonly<Record<string, DiagnosticDef>>;
+  /** Functions that are told what happens. */
   readonly observe?: Observer;
 }
 
@@ -87,8 +99,11 @@ export function definePlugin(plugin: Plugin): Plugin {
 
 /** Thrown when plugins are malformed or do not go together. */
 export class PluginFailure extends Error {
+  /** What stack traces call it. */
   override readonly name = "PluginFailure";
+  /** What was found, all errors. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Takes the messages of all. */
   constructor(diagnostics: readonly Diagnostic[]) {
     super(diagnostics.map((d) => d.message).join("\n"));
     this.diagnostics = diagnostics;
@@ -97,15 +112,21 @@ export class PluginFailure extends Error {
 
 /** All that the plugins of a runtime bring, merged and frozen. */
 export interface Registry {
+  /** In the order in which they were given. */
   readonly plugins: readonly Plugin[];
   /** By number: the built-in ones first. */
   readonly opcodes: readonly OpcodeDef[];
+  /** Globals of every module. */
   readonly natives: readonly NativeDef[];
+  /** Predefined modules. */
   readonly libraries: readonly LibraryDef[];
+  /** Rows for the grammar. */
   readonly rules: readonly SyntaxRule[];
+  /** How artifacts are printed and verified. */
   readonly artifacts: ReadonlyMap<Kind, AnyArtifactDef>;
   /** In the order in which they run. */
   readonly passes: readonly OwnedPass[];
+  /** By name. */
   readonly backends: ReadonlyMap<string, Backend>;
   /** The built-in messages and those of plugins. */
   readonly messages: Readonly<Record<string, DiagnosticDef>>;

@@ -111,7 +111,7 @@ export function emitProgram(
   while (pending.length > 0) {
     const next = pending.pop()!;
     next.proto.id = protos.push(next.proto) - 1;
-    pending.push(...emitFunction(unit, next).reverse());
+    for (const inner of emitFunction(unit, next).reverse()) pending.push(inner);
   }
   return { source, main: main.proto, protos, globals: [...unit.globals.keys()] };
 }

@@ -53,6 +53,9 @@ const { I32, F64, U8 } = views;
 const TWO_63 = 2 ** 63;
 /** Digits of the largest integer. */
 const INT_DIGITS = 19;
+/** As many digits as every double holds exactly. */
+const EXACT_DIGITS = 15;
+const PLUS = 0x2B, MINUS = 0x2D, ZERO = 0x30;
 /** No number is written with more characters than this; what is longer is not looked at. */
 const LITERAL_MAX = 1 << 20;
 
@@ -259,10 +262,7 @@ const CONVERSIONS: readonly NativeDef[] = [
       else if (isDouble(high)) {
         const x = Math.trunc(F64[word >> 1]);
         if (x >= -TWO_63 && x < TWO_63) setSafeInt(call.result, x);
-      } else if (high === HI_STRING) {
-        const digits = intCharacters(I32[word]), n = digits === null ? null : parseIntText(digits);
-        if (n !== null) setBigInt(call.result, n);
-      }
+      } else if (high === HI_STRING) setIntText(call.result, I32[word]);
     },
   },
   {
@@ -285,20 +285,28 @@ const CONVERSIONS: readonly NativeDef[] = [
 ];
 
 /**
- * The characters of a string but for leading zeros; null if too many are left for an integer, be they digits or not.
- * So a text of any length is decided by a few characters.
+ * Stores what a text of an optional sign and decimal digits says; nothing if it is another text, or past 64 bits.
+ * Leading zeros aside, few characters decide that, however long the text is.
  */
-function intCharacters(ref: number): string | null {
-  let at = stringStart(ref), text = "";
-  const end = at + stringLength(ref), sign = at < end ? U8[at] : 0;
-  if (sign === 0x2B || sign === 0x2D) {
-    text = sign === 0x2D ? "-" : "+";
-    at++;
+function setIntText(result: number, ref: number): void {
+  let at = stringStart(ref);
+  const end = at + stringLength(ref), sign = at < end ? U8[at] : 0, isNegative = sign === MINUS;
+  if (isNegative || sign === PLUS) at++;
+  while (at + 1 < end && U8[at] === ZERO) at++;
+  if (at === end || end - at > INT_DIGITS) return;
+  if (end - at <= EXACT_DIGITS) {
+    let n = 0;
+    for (; at < end; at++) {
+      const digit = U8[at] - ZERO;
+      if (digit < 0 || digit > 9) return;
+      n = n * 10 + digit;
+    }
+    return setSafeInt(result, isNegative ? -n : n);
   }
-  while (at + 1 < end && U8[at] === 0x30) at++;
-  if (end - at > INT_DIGITS) return null;
+  let text = isNegative ? "-" : "";
   for (; at < end; at++) text += String.fromCharCode(U8[at]);
-  return text;
+  const n = parseIntText(text);
+  if (n !== null) setBigInt(result, n);
 }
 
 // ---- the program itself ------------------------------------------------------------------------------------------
