@@ -248,6 +248,8 @@ interface Session {
   readonly engine: Engine;
   readonly converter: Converter;
   milliseconds: number;
+  /** Whether an observer failed while it ran. */
+  disturbed: boolean;
 }
 
 /**
@@ -403,11 +405,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       const { program, diagnostics } = compileFile(source);
       diagnostics.forEach(tell);
       if (options.compileOnly) return 0;
-      await start(program);
-      for (const fault of session?.engine.unseen() ?? []) {
-        code = 1;
-        tellFault(fault);
-      }
+      const { engine, disturbed } = await start(program);
+      const unseen = engine.unseen();
+      unseen.forEach(tellFault);
+      if (disturbed || unseen.length > 0) code = 1;
     } catch (error) {
       code = 1;
       if (error instanceof CompileFailure) error.diagnostics.forEach(tell);
@@ -482,7 +483,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 
   /** Runs a program in an engine of its own. */
-  async function start(program: Program): Promise<void> {
+  async function start(program: Program): Promise<Session> {
     if (disposed) throw new Error("The runtime has been disposed");
     const display = program.source.path;
     const main: FoundFile = { path: realFile(display) ?? absolutePath(display), display };
@@ -495,6 +496,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       natives: registry.natives,
       libraries: registry.libraries,
       write: stdout.write,
+      flush: stdout.flush,
       resolve: (path, importer) => resolveImport(path, importer, main),
       compile(path, display) {
         const source = readFile(path, display);
@@ -505,9 +507,9 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       now: () => performance.now(),
     });
     const converter = createConverter(engine.machine, (name) => structType(engine.main(), name));
-    const own: Session = session = { engine, converter, milliseconds: 0 };
+    const own: Session = session = { engine, converter, milliseconds: 0, disturbed: false };
     const started = performance.now();
-    notify("runStart", { path: display });
+    notify(own, "runStart", { path: display });
     let outcome: RunEndEvent["outcome"] = "failed";
     try {
       await engine.runMain(program, main.path);
@@ -517,17 +519,20 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       throw error;
     } finally {
       own.milliseconds = performance.now() - started;
-      notify("runEnd", { path: display, outcome });
+      notify(own, "runEnd", { path: display, outcome });
     }
+    return own;
   }
 
   function notify<Hook extends "runStart" | "runEnd">(
+    session: Session,
     hook: Hook,
-    event: Parameters<typeof registry.notify<Hook>>[1],
-  ) {
+    event: EventOf<Hook>,
+  ): void {
     const diagnostics = createDiagnostics();
     registry.notify(hook, event, diagnostics);
     diagnostics.items.forEach(tell);
+    if (diagnostics.errorCount > 0) session.disturbed = true;
   }
 
   function tell(diagnostic: Diagnostic): void {

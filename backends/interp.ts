@@ -3,8 +3,9 @@
  * other backends are held to. All the work is in the loop that `dispatch.ts` writes from the opcode rows.
  */
 
-import type { Backend } from "../core/backend.ts";
-import { makeLoop } from "../core/dispatch.ts";
+import type { Backend, Runner } from "../core/backend.ts";
+import { makeLoop, makeStepper } from "../core/dispatch.ts";
+import { Stop } from "../core/machine.ts";
 
 /** Runs programs in the dispatch loop. */
 export const interp: Backend = {
@@ -12,5 +13,15 @@ export const interp: Backend = {
   doc:
     "Interprets bytecode in a loop written from the opcode table; needs no permission and runs everywhere.",
   probe: () => ({ ok: true }),
-  open: ({ opcodes, count }) => ({ run: makeLoop(opcodes, { count }) }),
+  open({ opcodes, count }): Runner {
+    if (count) return { run: makeLoop(opcodes, { count }) };
+    // The loop is made when something is hot for the first time: short programs are done before it would be.
+    let run = (machine: Parameters<Runner["run"]>[0]): number => {
+      const stop = stepper(machine);
+      if (stop === Stop.HOT_LOOP || stop === Stop.HOT_CALL) run = makeLoop(opcodes);
+      return stop;
+    };
+    const stepper = makeStepper(opcodes);
+    return { run: (machine) => run(machine) };
+  },
 };

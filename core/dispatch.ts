@@ -13,9 +13,11 @@
  * - Beyond 60 KiB of V8's bytecode a function is not optimised at all; what is rare is called, not inlined.
  */
 
-import { Control } from "./memory.ts";
+import { Control, views } from "./memory.ts";
 import { type Machine, Stop } from "./machine.ts";
 import { type Exec, type OpcodeDef, OPCODES, type OperandKind, SCOPE } from "./opcodes.ts";
+
+const { I32 } = views;
 
 /** Runs from the machine's state until an opcode leaves the loop; gives its {@linkcode Stop}. */
 export type Dispatch = (machine: Machine) => number;
@@ -177,6 +179,45 @@ ${rows.map(writeCase).join("\n")}
   }
 };
 //# sourceURL=unnarize:dispatch${options.count ? "-counting" : ""}`;
+}
+
+/** The word or number that an operand of the kind `kind` means, given its bits. */
+function operandOf(machine: Machine, kind: OperandKind | undefined, bits: number): number {
+  switch (kind) {
+    case "dst":
+    case "src":
+    case "window":
+    case "iterator":
+    case "far":
+      return machine.base + bits * 2;
+    case "constant":
+      return machine.proto - 2 - bits * 2;
+    default:
+      return bits;
+  }
+}
+
+/**
+ * The same without a loop of its own: looks up each row and calls its `exec`. It takes several times as long for an
+ * instruction, but is there at once, where writing and compiling the loop takes about 10 ms. So programs begin here,
+ * and go over when the first counter runs out; most never do.
+ */
+export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
+  return (machine) => {
+    for (;;) {
+      const w = I32[machine.pc++];
+      const { operands, swapped, exec } = rows[w & 0xFF];
+      const wide = operands.Bx ?? operands.sBx;
+      const a = operandOf(machine, operands.A, w >>> 8 & 0xFF);
+      const b = wide !== undefined
+        ? operandOf(machine, wide, operands.sBx !== undefined ? w >> 16 : w >>> 16)
+        : operandOf(machine, operands.B, w >>> 16 & 0xFF);
+      const stop = swapped
+        ? exec(machine, b, a, 0)
+        : exec(machine, a, b, operandOf(machine, operands.C, w >>> 24));
+      if (stop) return stop;
+    }
+  };
 }
 
 /** Compiles the loop for these rows; plugins' opcodes follow the built-in ones. */

@@ -62,6 +62,8 @@ export interface EngineOptions {
   readonly libraries: readonly LibraryDef[];
   /** Takes output; the bytes are valid during the call only. */
   write(bytes: Uint8Array): void;
+  /** Brings all output to where it belongs: the program is about to wait. */
+  flush(): void;
   /** Finds a module's file: its real path, and the path to show in messages; null if there is none. */
   resolve(path: string, importer: string): { readonly path: string; readonly display: string } | null;
   /**
@@ -300,8 +302,10 @@ export function createEngine(options: EngineOptions): Engine {
       if (due.length > 0) {
         due.sort((a, b) => dueOf(a) - dueOf(b)); // stable: equal times in the order of sleeping
         for (const task of due) wake(machine, task, () => {});
-      } else if (outside || earliest < Infinity) await somethingHappens(earliest - now);
-      else failStuck();
+      } else if (outside || earliest < Infinity) {
+        options.flush();
+        await somethingHappens(earliest - now);
+      } else failStuck();
     }
   }
 
@@ -330,7 +334,7 @@ export function createEngine(options: EngineOptions): Engine {
     });
   }
 
-  /** Nothing can happen any more: the task that has waited longest fails, and with it perhaps those who await it. */
+  /** Nothing can happen any more: the oldest task that waits fails, and with it perhaps those who await it. */
   function failStuck(): void {
     const stuck = [...machine.suspended].sort((a, b) => a.id - b.id);
     const task = stuck.find((t) => t.future !== 0) ?? stuck[0];

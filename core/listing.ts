@@ -328,7 +328,10 @@ export interface Fault {
   readonly message: string;
 }
 
-/** @throws if the program is not fit to be run; the message lists the faults */
+/**
+ * Verifies a program whose maker is supposed to be right.
+ * @throws {Error} if it is not fit to be run; the message lists the faults
+ */
 export function checkProgram(program: Program, opcodes: readonly OpcodeDef[] = OPCODES): void {
   const faults = verifyProgram(program, opcodes);
   if (faults.length === 0) return;

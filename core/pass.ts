@@ -367,6 +367,7 @@ export interface DriverOptions {
   readonly log: DriverLog;
   /** Tells observers; what they throw becomes a diagnostic. */
   notify(hook: "passStart", event: PassEvent, diagnostics: Diagnostics): void;
+  /** The same after a pass. */
   notify(hook: "passEnd", event: PassEndEvent, diagnostics: Diagnostics): void;
 }
 

@@ -139,13 +139,22 @@ interface Shape {
 
 const SHIFTS = { A: 8, B: 16, C: 24, Bx: 16, sBx: 16 } as const;
 
-const SHAPES = Object.fromEntries(OPCODES.map(({ name, operands }): [string, Shape] => {
-  const packed = (["A", "B", "C", "Bx", "sBx"] as const).flatMap((field) => {
-    const kind = operands[field];
-    return kind === undefined ? [] : [{ kind, wide: field.endsWith("Bx"), shift: SHIFTS[field] }];
-  });
-  return [name, { op: OP[name], packed, words: operands.words ?? [] }];
-})) as { readonly [N in OpName]: Shape };
+// Made on first use: most programs need a few of the opcodes only, and all of them would take a tenth of the start-up.
+const shapes = new Map<OpName, Shape>();
+
+function shapeOf(name: OpName): Shape {
+  let shape = shapes.get(name);
+  if (shape === undefined) {
+    const { operands } = OPCODES[OP[name]];
+    const packed = (["A", "B", "C", "Bx", "sBx"] as const).flatMap((field) => {
+      const kind = operands[field];
+      return kind === undefined ? [] : [{ kind, wide: field.endsWith("Bx"), shift: SHIFTS[field] }];
+    });
+    shape = { op: OP[name], packed, words: operands.words ?? [] };
+    shapes.set(name, shape);
+  }
+  return shape;
+}
 
 /**
  * Appends an instruction. Operands stand in the order of its row: A, B, C or Bx, then whole words; those left out at
@@ -153,7 +162,7 @@ const SHAPES = Object.fromEntries(OPCODES.map(({ name, operands }): [string, Sha
  */
 export function emit(code: Code, at: Site, name: OpName, ...operands: readonly number[]): void {
   if (!code.reachable) return;
-  const { op, packed, words } = SHAPES[name];
+  const { op, packed, words } = shapeOf(name);
   let word = op, scratch = SCRATCH;
   let result = -1, home = -1;
   for (let i = 0; i < packed.length; i++) {

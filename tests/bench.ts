@@ -1,20 +1,20 @@
 /**
- * The benchmark: programs written in several languages, run by every engine that this machine has. Each program is in
- * `examples/bench/` once per language, with the same algorithm, and prints one line, `checksum N`. First every engine
- * has to print the same line; then whole processes are timed, the engines taking turns (A B C, A B C, …), so that the
- * slow and fast spells of a machine fall on all of them alike.
+ * The benchmark: programs written in several languages, run by every engine that this machine has. Each program is
+ * in `examples/bench/` once per language, with the same algorithm, and prints one line, `checksum N`. First every
+ * engine has to print the same line; then whole processes are timed, the engines taking turns (A B C, A B C, …), so
+ * that the slow and fast spells of a machine fall on all of them alike.
  *
- *     find engines ─► copy programs ─► check answers ─► time: empty, then each program ─► summarise ─► text, JSON,
- *     backends, peers   scaled, gcc     + peak memory        engines in turn, N rounds      pure         Markdown, SVG
+ *     find engines ─► copy programs ─► check answers ──► time ─────────────► summarise ─► text, JSON,
+ *     backends, peers   scaled, gcc     and peak memory   empty, then each    pure         Markdown, SVG
  *
- * What is measured: user plus system CPU time of a process and the ones it waited for, and wall time, both from
- * `times` of the shell that starts it (bash's `time`; whole milliseconds, cut, for user and system each). A program of
- * one line per language tells what an engine costs before it has done anything; every figure that is compared has that
- * start-up subtracted. Peak memory is what GNU time says, in a run of its own that is not timed.
+ * What is measured: user plus system CPU time of a process and of those it waited for, and wall time, both from the
+ * `time` of the shell that starts it (bash's: user, system and wall in whole milliseconds, cut). A program of one line
+ * per language tells what an engine costs before it has done anything; this start-up is subtracted from every figure
+ * that is compared. Peak memory is what GNU time says, in the run that checks the answer and is not timed.
  *
- * Backends of this project are found by looking into `backends/`; peers are rows in :peers:. The file knows nothing of
- * how any engine works. The part that measures and the part that judges are apart: `summarise` and everything behind
- * it are functions of the samples alone.
+ * Backends of this project are found by looking into `backends/`; peers are rows in :peers:. The file knows nothing
+ * of how any engine works. What measures and what judges are apart: :summarise: and everything behind it are
+ * functions of the samples alone.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -25,7 +25,7 @@ const PROJECT = new URL("../", import.meta.url);
 const PROGRAMS = new URL("examples/bench/", PROJECT);
 /** The program that does nothing. */
 const EMPTY = "empty";
-/** Net CPU milliseconds below which a time says more about the clock than about the engine: no ratio is made of it. */
+/** Net CPU milliseconds below which a time says more about the clock than about the engine: it gets no ratio. */
 const SHORTEST = 5;
 /** The spread of repeated runs, relative to the median, from which on a figure is marked as shaky. */
 const SHAKY = 0.2;
@@ -34,7 +34,7 @@ const WORST = 3;
 /** The start-up is short, so it is measured more often than the programs. */
 const STARTUP_ROUNDS = 5;
 
-// ── Engines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Engines ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Something that runs programs of one language. */
 export interface Engine {
@@ -118,12 +118,14 @@ async function findEngines(
 async function findBackends(): Promise<Backend[]> {
   const folder = new URL("backends/", PROJECT);
   const files: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (isDirectory) files.push(`${name}/mod.ts`);
-    else if (name.endsWith(".ts")) files.push(name);
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (!isDirectory) files.push(name);
+    else if ([...Deno.readDirSync(new URL(name, folder))].some((inner) => inner.name === "mod.ts")) {
+      files.push(`${name}/mod.ts`);
+    }
   }
   const found: Backend[] = [];
-  for (const file of files.sort()) {
+  for (const file of files.filter((name) => name.endsWith(".ts")).sort()) {
     const exports: Record<string, unknown> = await import(new URL(file, folder).href);
     found.push(...Object.values(exports).filter(isBackend));
   }
@@ -135,13 +137,13 @@ function isBackend(value: unknown): value is Backend {
     "name" in value;
 }
 
-function backendEngine({ name, doc }: Backend): Engine {
+function backendEngine({ name }: Backend): Engine {
   const cli = new URL("cli.ts", PROJECT).pathname;
   return {
     name,
     ending: "unna",
     own: true,
-    about: doc,
+    about: "this project",
     command: [Deno.execPath(), "run", "-A", cli, `--backend=${name}`],
   };
 }
@@ -161,7 +163,7 @@ async function peerEngine({ name, ending, tool, version, args = [], real }: Peer
 
 /** A version line without what follows the version. */
 export function shortVersion(line: string): string {
-  return line.replace(/ (--|Copyright|\().*$/, "").trim();
+  return line.replace(/ \([^)]*\)/g, "").replace(/ (--|Copyright).*$/, "").trim();
 }
 
 /** What a command prints, or null if it cannot be run. */
@@ -180,7 +182,7 @@ function firstLine(text: string | null): string | null {
   return text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null;
 }
 
-// ── Programs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Programs ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The names of all programs but the empty one. */
 export function listPrograms(): string[] {
@@ -201,7 +203,7 @@ export function readProgram(name: string, ending: string): string | null {
   }
 }
 
-/** A source whose constant `ROUNDS`, which the work is in proportion to, is multiplied; at least one round is left. */
+/** A source whose constant `ROUNDS`, to which the work is in proportion, is multiplied; one round is the least. */
 export function scaleProgram(source: string, scale: number): string {
   return source.replace(
     /\bROUNDS = (\d+)/,
@@ -229,7 +231,7 @@ async function prepareProgram(
   return compiled;
 }
 
-// ── Measuring ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Measuring ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** One timed run, in milliseconds. */
 export interface Sample {
@@ -282,7 +284,7 @@ interface MeasureOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs a command to its end, in a process group of its own, so that nothing of it is left after the timeout. */
+// The command gets a process group of its own, so that nothing of it is left after the timeout.
 async function measure(command: readonly string[], { timeout, signal }: MeasureOptions): Promise<Run> {
   signal.throwIfAborted();
   const child = new Deno.Command(SHELL, {
@@ -344,65 +346,68 @@ export function agreedOutput(outputs: readonly string[]): string | null {
   return best;
 }
 
+/** A program with what runs it: an engine's name and the command. */
+interface Work {
+  readonly program: string;
+  readonly commands: ReadonlyMap<string, readonly string[]>;
+  readonly rounds: number;
+}
+
+/** A command that has given the right answer once. */
 interface Job {
-  readonly engine: Engine;
   readonly command: readonly string[];
+  readonly output: string;
   readonly series: Series;
 }
 
-/** Runs each engine once, without looking at the clock. Engines that fail, or differ from the others, drop out. */
-async function checkProgram(
-  program: string,
-  files: ReadonlyMap<Engine, string>,
-  hasGnuTime: boolean,
-  failures: Failure[],
-  options: MeasureOptions,
-  progress: Progress,
-): Promise<Job[]> {
-  const runs: { engine: Engine; command: readonly string[]; run: Run }[] = [];
-  for (const [engine, file] of files) {
-    progress.step(`check  ${program}  ${engine.name}`);
-    const command = [...engine.command, file];
-    const run = await measure(hasGnuTime ? [...GNU_TIME, ...command] : command, options);
-    if (run.failure === null) runs.push({ engine, command, run });
-    else failures.push({ program, engine: engine.name, because: run.failure });
-  }
-  const expected = agreedOutput(runs.map(({ run }) => run.output));
-  const jobs: Job[] = [];
-  for (const { engine, command, run } of runs) {
-    if (run.output === expected) {
-      jobs.push({ engine, command, series: { program, engine: engine.name, peak: run.peak, samples: [] } });
-    } else {
-      const because = `printed '${run.output.trim()}' where others printed '${expected?.trim()}'`;
-      failures.push({ program, engine: engine.name, because });
-    }
-  }
-  return jobs;
+/** What goes with every step of a bench. */
+interface Course {
+  readonly options: MeasureOptions;
+  readonly hasGnuTime: boolean;
+  readonly progress: Progress;
+  /** Grows. */
+  readonly failures: Failure[];
 }
 
-/** Times the jobs in turn; one that fails now drops out. */
-async function timeProgram(
-  jobs: readonly Job[],
-  rounds: number,
-  failures: Failure[],
-  options: MeasureOptions,
-  progress: Progress,
-): Promise<Series[]> {
-  const failed = new Set<Job>();
+/** Runs each engine once, without looking at the clock. Those that fail, or differ from the others, drop out. */
+async function checkAnswers({ program, commands }: Work, course: Course): Promise<Job[]> {
+  const jobs: Job[] = [];
+  for (const [engine, command] of commands) {
+    course.progress.step(`check  ${program}  ${engine}`);
+    const run = await measure(course.hasGnuTime ? [...GNU_TIME, ...command] : command, course.options);
+    if (run.failure !== null) course.failures.push({ program, engine, because: run.failure });
+    else jobs.push({ command, output: run.output, series: { program, engine, peak: run.peak, samples: [] } });
+  }
+  const expected = agreedOutput(jobs.map(({ output }) => output));
+  return jobs.filter(({ output, series: { engine } }) => {
+    if (output === expected) return true;
+    course.failures.push({ program, engine, because: differs(output, expected) });
+    return false;
+  });
+}
+
+/** Times the jobs in turn, and checks again; one that fails now drops out. */
+async function timeJobs(jobs: readonly Job[], rounds: number, course: Course): Promise<Series[]> {
+  const good = new Set(jobs);
   for (let round = 1; round <= rounds; round++) {
     for (const job of jobs) {
-      const { program, engine } = job.series;
-      progress.step(`${round}/${rounds}  ${program}  ${engine}`);
-      if (failed.has(job)) continue;
-      const { cpu, wall, failure } = await measure(job.command, options);
-      if (failure === null) job.series.samples.push({ cpu, wall });
+      const { program, engine, samples } = job.series;
+      course.progress.step(`${round}/${rounds}  ${program}  ${engine}`);
+      if (!good.has(job)) continue;
+      const { cpu, wall, output, failure } = await measure(job.command, course.options);
+      const because = failure ?? (output === job.output ? null : differs(output, job.output));
+      if (because === null) samples.push({ cpu, wall });
       else {
-        failed.add(job);
-        failures.push({ program, engine, because: failure });
+        good.delete(job);
+        course.failures.push({ program, engine, because });
       }
     }
   }
-  return jobs.filter((job) => !failed.has(job)).map((job) => job.series);
+  return [...good].map(({ series }) => series);
+}
+
+function differs(output: string, expected: string | null): string {
+  return `printed '${output.trim()}' instead of '${expected?.trim()}'`;
 }
 
 /** What a bench has measured. */
@@ -417,45 +422,43 @@ export interface Measurements {
   readonly failures: readonly Failure[];
 }
 
-async function runBench(options: Options, signal: AbortSignal): Promise<Measurements> {
+async function runBench(
+  { reps, scale, timeout, ...options }: Options,
+  signal: AbortSignal,
+): Promise<Measurements> {
   const { engines, skipped } = await findEngines(options.engines);
   if (engines.length === 0) throw new UsageError("None of these engines can run here");
-  const programs = options.programs ?? listPrograms();
+  chooseBase(engines, options.base);
   const machine = describeMachine();
-  const series: Series[] = [], failures: Failure[] = [];
-  const hasGnuTime = /^\d+$/.test((await ask([...GNU_TIME, "true"]))?.trim() ?? "");
   const folder = await Deno.makeTempDir({ prefix: "unnarize-bench-" });
+  const list: Work[] = [], checked: { jobs: Job[]; rounds: number }[] = [], series: Series[] = [];
   try {
-    const work: { program: string; rounds: number; files: Map<Engine, string> }[] = [];
-    for (const program of [EMPTY, ...programs]) {
-      const rounds = program === EMPTY ? Math.max(STARTUP_ROUNDS, options.reps) : options.reps;
-      const files = new Map<Engine, string>();
+    for (const program of [EMPTY, ...options.programs ?? listPrograms()]) {
+      const commands = new Map<string, readonly string[]>();
       for (const engine of engines) {
-        const file = await prepareProgram(program, engine, folder, options.scale);
-        if (file !== null) files.set(engine, file);
+        const file = await prepareProgram(program, engine, folder, scale);
+        if (file !== null) commands.set(engine.name, [...engine.command, file]);
       }
-      work.push({ program, rounds, files });
+      list.push({ program, commands, rounds: program === EMPTY ? Math.max(STARTUP_ROUNDS, reps) : reps });
     }
-    const progress = createProgress(
-      work.reduce((sum, { rounds, files }) => sum + (rounds + 1) * files.size, 0),
-    );
-    const measuring = { timeout: options.timeout, signal };
-    const checked: { jobs: Job[]; rounds: number }[] = [];
-    for (const { program, rounds, files } of work) {
-      checked.push({
-        jobs: await checkProgram(program, files, hasGnuTime, failures, measuring, progress),
-        rounds,
-      });
+    const steps = list.reduce((sum, { commands, rounds }) => sum + (1 + rounds) * commands.size, 0);
+    const course: Course = {
+      options: { timeout, signal },
+      hasGnuTime: /^\d+$/.test((await ask([...GNU_TIME, "true"]))?.trim() ?? ""),
+      progress: createProgress(steps),
+      failures: [],
+    };
+    try {
+      for (const work of list) checked.push({ jobs: await checkAnswers(work, course), rounds: work.rounds });
+      for (const { jobs, rounds } of checked) series.push(...await timeJobs(jobs, rounds, course));
+    } finally {
+      course.progress.end();
     }
-    for (const { jobs, rounds } of checked) {
-      series.push(...await timeProgram(jobs, rounds, failures, measuring, progress));
-    }
-    progress.end();
+    const date = new Date().toISOString().slice(0, 10);
+    return { machine, date, rounds: reps, scale, engines, skipped, series, failures: course.failures };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  const date = new Date().toISOString().slice(0, 10);
-  return { machine, date, rounds: options.reps, scale: options.scale, engines, skipped, series, failures };
 }
 
 function describeMachine(): string {
@@ -466,7 +469,8 @@ function describeMachine(): string {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const load = Deno.loadavg()[0].toFixed(1);
-  return `${cpu}, ${navigator.hardwareConcurrency} cores, ${Deno.build.os} ${Deno.osRelease()}, load ${load} at the start`;
+  const system = `${Deno.build.os} ${Deno.osRelease()}`;
+  return `${cpu}, ${navigator.hardwareConcurrency} cores, ${system}, load ${load} at the start`;
 }
 
 interface Progress {
@@ -497,7 +501,7 @@ function createProgress(total: number): Progress {
   };
 }
 
-// ── Judging ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Judging ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** An engine's figures at one program; times are medians, in milliseconds. */
 export interface Cell {
@@ -527,7 +531,7 @@ export interface EngineSummary {
   readonly wallRatio: number | null;
   /** How many programs are in these means. */
   readonly counted: number;
-  /** The median of the spreads. */
+  /** The median of the spreads; null if nothing was repeated. */
   readonly spread: number | null;
 }
 
@@ -544,7 +548,7 @@ export interface Report {
   readonly scale: number;
   /** The engine whose time is 1. */
   readonly base: string;
-  /** The engine whose losses are called out, and that programs are sorted by: our best, or the base's first rival. */
+  /** The engine by which programs are sorted: our best, or else the base's first rival. */
   readonly subject: string;
   readonly engines: readonly EngineSummary[];
   /** Where the subject does worst first. */
@@ -581,9 +585,9 @@ export function chooseBase(engines: readonly Pick<Engine, "name" | "own">[], wan
   throw new UsageError(`The base '${wanted}' is not among the engines that run: ${names}`);
 }
 
-/** Makes of the samples what is shown. */
+/** :summarise: Makes of the samples what is shown. */
 export function summarise(measurements: Measurements, wantedBase: string | null): Report {
-  const { engines, series } = measurements;
+  const { engines, series, machine, date, rounds, scale, skipped, failures } = measurements;
   const base = chooseBase(engines, wantedBase);
   const subject = (engines.findLast(({ own, name }) => own && name !== base) ??
     engines.find(({ name }) => name !== base) ?? engines[0]).name;
@@ -633,14 +637,13 @@ export function summarise(measurements: Measurements, wantedBase: string | null)
       ratio: geometricMean(ratios),
       wallRatio: geometricMean(cells.flatMap(({ wallRatio }) => wallRatio ?? [])),
       counted: ratios.length,
-      spread: cells.length === 0 ? null : median(cells.map(({ spread }) => spread)),
+      spread: cells.length === 0 || rounds === 1 ? null : median(cells.map(({ spread }) => spread)),
     };
   });
-  const { machine, date, rounds, scale, skipped, failures } = measurements;
   return { machine, date, rounds, scale, base, subject, engines: summaries, programs, skipped, failures };
 }
 
-// ── Showing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Showing ────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface Table {
   readonly title: string;
@@ -652,7 +655,7 @@ interface Table {
 const NOTHING = "–";
 
 function milliseconds(value: number): string {
-  return value < 10 ? value.toFixed(1) : value.toFixed(0);
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
 /** A ratio with the digits that mean something. */
@@ -673,8 +676,7 @@ function makeTables(report: Report): Table[] {
     {
       title: "Engines",
       note:
-        `Start-up is that of an empty program. Means are geometric, of the ratios to ${base} below, with start-up ` +
-        "subtracted. Spread: largest minus smallest of the repeated runs, relative to their median.",
+        `Start-up: an empty program. Mean: geometric, of the ratios to ${base} below. Spread: of repeated runs.`,
       head: [
         "engine",
         "start-up CPU ms",
@@ -701,7 +703,7 @@ function makeTables(report: Report): Table[] {
     {
       title: `CPU time in relation to ${base}`,
       note:
-        `Where ${subject} does worst comes first. No ratio where one of the two took less than ${SHORTEST} ms.`,
+        `Where ${subject} does worst comes first. No ratio where one of both took less than ${SHORTEST} ms.`,
       head: ["program", ...names],
       rows: each(({ ratio }) => ratioText(ratio)),
     },
@@ -746,9 +748,12 @@ export function listRemarks(report: Report): string[] {
   return remarks;
 }
 
-function settings({ machine, date, rounds, scale, base }: Report): string {
-  const runs = rounds === 1 ? "one run" : `medians of ${rounds} runs, engines in turn`;
-  return `${date}, ${machine}. CPU time is user plus system of the whole process; ${runs}; scale ${scale}; base ${base}.`;
+function settings({ machine, date, rounds, scale }: Report): string[] {
+  const runs = rounds === 1 ? "One run" : `Medians of ${rounds} runs, engines in turn`;
+  return [
+    `${date}, ${machine}.`,
+    `${runs}; scale ${scale}. CPU time is user plus system of the whole process.`,
+  ];
 }
 
 /** Rows in columns: the first to the left, numbers to the right. */
@@ -764,36 +769,34 @@ function alignRows(rows: readonly (readonly string[])[]): string[][] {
 
 /** The report for people at a terminal. */
 export function renderText(report: Report): string {
-  const lines = [settings(report)];
+  const lines = settings(report);
   for (const { title, note, head, rows } of makeTables(report)) {
     const [first, ...others] = alignRows([head, ...rows]).map((row) => row.join("  ").trimEnd());
     lines.push("", bold(title), note, "", bold(first), ...others);
   }
   const remarks = listRemarks(report);
-  if (remarks.length > 0) lines.push("", ...remarks.map(yellow));
+  if (remarks.length > 0) lines.push("", ...remarks.map((remark) => yellow(remark)));
   return lines.join("\n") + "\n";
 }
 
 /** The report as Markdown; `images` are paths relative to it, with what they show. */
 export function renderMarkdown(report: Report, images: readonly { title: string; path: string }[]): string {
-  const lines = ["# Benchmark", "", settings(report)];
+  const lines = ["# Benchmark", "", ...settings(report)];
   const remarks = listRemarks(report);
   if (remarks.length > 0) lines.push("", ...remarks.map((remark) => `- ${remark}`));
   for (const { title, path } of images) lines.push("", `![${title}](${path})`);
   for (const { title, note, head, rows } of makeTables(report)) {
     const escaped = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
     const [first, ...others] = alignRows(escaped).map((row) => `| ${row.join(" | ")} |`);
-    const rule = `|${
-      first.slice(1, -1).split(" | ").map((cell) => `-${cell.replace(/./g, "-")}`).join("|")
-    }|`;
+    const rule = first.replace(/[^|]/g, "-");
     lines.push("", `## ${title}`, "", note, "", first, rule, ...others);
   }
   return lines.join("\n") + "\n";
 }
 
-// ── Plots ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Plots ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Bars in groups. On a logarithmic scale they begin at 1: to the left of it is faster, to the right slower. */
+/** Bars in groups. On a logarithmic scale they begin at 1: faster is to the left of it, slower to the right. */
 export interface Plot {
   readonly title: string;
   readonly unit: string;
@@ -822,15 +825,14 @@ const HEAD = 58;
 export function renderPlot({ title, unit, scale, series, groups }: Plot): string {
   const values = groups.flatMap(({ values }) => values.flatMap((value) => value ?? []));
   const isLog = scale === "logarithmic";
+  const largest = Math.max(1, ...values), step = roundStep(largest / 4);
   const low = isLog ? Math.floor(Math.log10(Math.min(1, ...values))) : 0;
-  const high = isLog
-    ? Math.max(low + 1, Math.ceil(Math.log10(Math.max(1, ...values))))
-    : Math.max(1, ...values);
+  const high = isLog ? Math.max(low + 1, Math.ceil(Math.log10(largest))) : Math.ceil(largest / step) * step;
   const place = (value: number) =>
     LABELS + ((isLog ? Math.log10(value) : value) - low) / (high - low) * CHART;
   const ticks = isLog
     ? Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
-    : Array.from({ length: 5 }, (_, i) => high * i / 4);
+    : Array.from({ length: Math.round(high / step) + 1 }, (_, i) => step * i);
   const origin = place(isLog ? 1 : 0);
   const bottom = HEAD + groups.length * (series.length * BAR + 8);
   const parts: string[] = [];
@@ -861,7 +863,7 @@ export function renderPlot({ title, unit, scale, series, groups }: Plot): string
     text(LABELS - 8, top + (series.length * BAR) / 2 + 3, label, ' text-anchor="end"');
     values.forEach((value, i) => {
       if (value === null) return;
-      const end = isLog ? place(value) : place(Math.min(value, high));
+      const end = place(value);
       bar(
         Math.min(origin, end),
         top + i * BAR,
@@ -875,6 +877,12 @@ export function renderPlot({ title, unit, scale, series, groups }: Plot): string
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
     `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">\n` +
     `<rect width="100%" height="100%" fill="#fff"/>\n${parts.join("\n")}\n</svg>\n`;
+}
+
+/** The next of 1, 2, 5, 10, 20, 50, … that is not less. */
+function roundStep(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * [1, 2, 5, 10].find((digit) => digit * power >= value)!;
 }
 
 function escapeXml(text: string): string {
@@ -937,7 +945,7 @@ async function writeMarkdown(report: Report, file: string): Promise<void> {
   await Deno.writeTextFile(file, renderMarkdown(report, images));
 }
 
-// ── Command line ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Command line ───────────────────────────────────────────────────────────────────────────────────────────
 
 /** What the command line asks for. */
 export interface Options {
@@ -956,6 +964,11 @@ export interface Options {
 /** Wrong use of the command line. */
 export class UsageError extends Error {}
 
+const TEXT_OPTIONS = ["engines", "programs", "base", "reps", "scale", "timeout", "markdown"] as const;
+type Parsed =
+  & { readonly help: boolean; readonly json: boolean }
+  & { readonly [name in (typeof TEXT_OPTIONS)[number]]?: string };
+
 const HELP = `Compares the backends of this project with each other and with other languages.
 
 deno task bench [OPTIONS]
@@ -971,8 +984,8 @@ deno task bench [OPTIONS]
   --markdown=FILE    also write a report with plots, FILE and FILE-*.svg
   --help             show this text
 
-Times are CPU times of whole processes, user plus system, without start-up. Exit code 1 if an engine fails or gives
-another answer than the others, 2 for wrong options.
+Times are CPU times of whole processes, user plus system, without start-up. A scale below 1 is unfair to engines
+that have to warm up. Exit code 1 if an engine fails or gives another answer than the others, 2 for wrong options.
 `;
 
 /**
@@ -980,11 +993,11 @@ another answer than the others, 2 for wrong options.
  * @throws {UsageError} if it is wrong
  */
 export function parseOptions(args: readonly string[]): Options {
-  const parsed = parseArgs([...args], {
+  const parsed: Parsed = parseArgs([...args], {
     boolean: ["help", "json"],
-    string: ["engines", "programs", "base", "reps", "scale", "timeout", "markdown"],
-    alias: { h: "help" },
-    unknown: (argument) => {
+    string: [...TEXT_OPTIONS],
+    alias: { help: "h" },
+    unknown(argument: string) {
       throw new UsageError(`Unknown argument '${argument}'`);
     },
   });

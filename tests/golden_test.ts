@@ -1,6 +1,6 @@
 /**
  * Pins what every stage makes of a handful of small programs, in the one printed form that each artifact has: tokens,
- * tree, bytecode, and the bytecode once more after a run, when it has learnt types and counted. A change in here is
+ * tree, bytecode, and the profile of a run, which tells what the code has learnt and counted. A change in here is
  * a change of the compiler, and is read in review like one.
  *
  * After a change that is meant: `deno test -A tests/golden_test.ts -- --update`, then read the difference. There is a
@@ -10,12 +10,9 @@ import { assert, assertEquals } from "@std/assert";
 import { assertSnapshot } from "@std/testing/snapshot";
 import { createRuntime, type Runtime, type RuntimeOptions } from "../mod.ts";
 import { writeLoop } from "../core/dispatch.ts";
-import type { FunctionProfile } from "../core/engine.ts";
-import { printProgram } from "../core/listing.ts";
 import { RuntimeFault } from "../core/machine.ts";
 import { OPCODES, type OpName } from "../core/opcodes.ts";
 import type { Plugin } from "../core/plugin.ts";
-import type { Program } from "../core/program.ts";
 
 const FOLDER = new URL("golden/", import.meta.url).pathname;
 const HEAP_BYTES = 64 << 20;
@@ -48,25 +45,6 @@ function openRuntime(dump: readonly string[] = [], more: RuntimeOptions = {}): W
   return { runtime, stdout: () => stdout, stderr: () => stderr.replaceAll(FOLDER, "") };
 }
 
-/**
- * The listing of a program with what a run has made of it: calls and rounds, and the opcodes as they are now. Operand
- * words are those of the compiler, since in memory addresses stand in their place.
- */
-function printProfile(program: Program, profile: readonly FunctionProfile[]): string {
-  const lines: string[] = [];
-  const protos = program.protos.map((proto) => {
-    const found = profile.find(({ loaded }) => loaded.proto === proto)!;
-    lines.push(`function ${proto.id} ${proto.name}: calls ${found.calls}`);
-    for (const { pc, rounds } of found.loops) lines.push(`  loop at ${pc}: rounds ${rounds}`);
-    const code = proto.code.slice();
-    for (let pc = 0; pc < code.length; pc += 1 + (OPCODES[code[pc] & 0xFF].operands.words?.length ?? 0)) {
-      code[pc] = code[pc] & ~0xFF | found.code[pc] & 0xFF;
-    }
-    return { ...proto, code };
-  });
-  return `${lines.join("\n")}\n\n${printProgram({ ...program, protos })}`;
-}
-
 for (const program of PROGRAMS) {
   Deno.test(`${program}.unna is compiled and run as before`, async (t) => {
     const path = `${FOLDER}${program}.unna`;
@@ -74,9 +52,9 @@ for (const program of PROGRAMS) {
     const compiled = runtime.compile(path, await Deno.readTextFile(path));
     const artifacts = runtime.dumps().map(({ name, text }) => [name, text]);
     await runtime.run(compiled);
-    artifacts.push(["profile", printProfile(compiled, runtime.profile())], ["output", stdout() + stderr()]);
+    artifacts.push(["profile", await runtime.report("profile")], ["output", stdout() + stderr()]);
     runtime.dispose();
-    for (const [name, text] of artifacts) await pin(t, program, name, text);
+    for (const [name, text] of artifacts) await pin(t, program, name, text.replaceAll(FOLDER, ""));
   });
 }
 
@@ -141,7 +119,7 @@ async function runShown(text: string, plugins: readonly Plugin[]): Promise<Map<s
   // Some of the programs are there to fail; what they say then is checked with all other pages.
   await runtime.run(compiled).catch((error) => assert(error instanceof RuntimeFault, String(error)));
   const said = new Map(runtime.dumps().map((dump) => [dump.name, dump.text]));
-  said.set("profile", printProfile(compiled, runtime.profile())).set("output", stdout());
+  said.set("profile", await runtime.report("profile")).set("output", stdout());
   runtime.dispose();
   return said;
 }

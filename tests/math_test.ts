@@ -159,6 +159,28 @@ Deno.test("ucoreMath.min() and max() give nan when there is one, wherever it sta
   assertEquals(await linesOf(source), rows.flatMap(() => ["nan", "nan"]));
 });
 
+Deno.test("ucoreMath refuses what is no number, and wrong counts", async () => {
+  const rows: [string, string][] = [
+    ["sqrt", '"4"'],
+    ["sqrt", ""],
+    ["sqrt", "1, 2"],
+    ["floor", "nil"],
+    ["round", "true"],
+    ["abs", "[1]"],
+    ["pow", "2"],
+    ["pow", "2, {}"],
+    ["min", "1"],
+    ["max", '1, 2, 3, "4"'],
+    ["random", "1"],
+    ["seed", "1.5"],
+  ];
+  for (const [name, args] of rows) {
+    const { code, stderr } = await runUnna(`ucoreMath.${name}(${args});`);
+    assertStrictEquals(code, 1, `${name}(${args})`);
+    assert(stderr.startsWith(`Runtime Error: ucoreMath.${name} expects (`), stderr);
+  }
+});
+
 // ---- random numbers ----------------------------------------------------------------------------------------------
 
 /** A program that prints random numbers in full, after a statement. */

@@ -1,0 +1,187 @@
+// The command line as a process: arguments, exit codes, streams. What the runtime does is tested in this process, by
+// the other suites; each command here costs a start of Deno.
+
+import { assert, assertEquals } from "@std/assert";
+
+const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface CommandOptions {
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+  readonly permissions?: readonly string[];
+}
+
+async function cli(args: readonly string[], options: CommandOptions = {}): Promise<Result> {
+  const { stdin = "", env = {}, permissions = ["--allow-read", "--no-prompt"] } = options;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", ...permissions, `${ROOT}cli.ts`, ...args],
+    cwd: ROOT,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const fed = writer.write(new TextEncoder().encode(stdin)).then(() => writer.close()).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  await fed;
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+async function withFiles(
+  files: Record<string, string | Uint8Array>,
+  test: (folder: string) => Promise<void>,
+) {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      await Deno.writeFile(`${folder}/${name}`, bytes);
+    }
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("cli runs a file, code, and standard input", async () => {
+  const expected = await Deno.readTextFile(`${ROOT}examples/hello.out`);
+  assertEquals(await cli(["examples/hello.unna"]), { code: 0, stdout: expected, stderr: "" });
+  assertEquals(await cli(["-e", "print 1 + 2;"]), { code: 0, stdout: "3\n", stderr: "" });
+  assertEquals(await cli(["-"], { stdin: "print 4;" }), { code: 0, stdout: "4\n", stderr: "" });
+});
+
+Deno.test("cli tells what went wrong after the output that led to it, and exits with 1", async () => {
+  const { code, stdout, stderr } = await cli(["-e", 'print "before"; print 1 / 0;']);
+  assertEquals({ code, stdout }, { code: 1, stdout: "before\n" });
+  assert(stderr.startsWith("Runtime Error: Division by zero.\n"), stderr);
+  assert(!stderr.includes("\x1b"), "no colour where nobody sees it");
+});
+
+Deno.test("cli explains files that cannot be run", async () => {
+  await withFiles({
+    "bytes.unna": new Uint8Array([0x70, 0xff]),
+    "nul.unna": "print 1;\0",
+    "imports.unna": 'print "before"; import "./missing.unna" as m;',
+  }, async (folder) => {
+    const cases: [string[], string][] = [
+      [[`${folder}/missing.unna`], 'Could not open file "'],
+      [[folder], "It is a directory"],
+      [[`${folder}/bytes.unna`], "Byte 0xFF is not valid UTF-8"],
+      [[`${folder}/nul.unna`], "NUL byte"],
+      [[`${folder}/imports.unna`], "Could not import module './missing.unna'"],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stderr } = await cli(args);
+      assertEquals(code, 1);
+      assert(stderr.includes(message), stderr);
+    }
+  });
+  const { code, stderr } = await cli(["examples/hello.unna"], { permissions: ["--no-prompt"] });
+  assertEquals(code, 1);
+  assert(stderr.includes("--allow-read"), stderr);
+});
+
+Deno.test("cli refuses wrong usage with a suggestion and exit code 2", async () => {
+  const cases: [string[], string][] = [
+    [[], "Usage:"],
+    [["check"], "at least one file"],
+    [["--treshold=5", "x"], "did you mean --threshold?"],
+    [["--backend=interpreter", "x"], "interp"],
+    [["--dump=bytecodes", "x"], "did you mean 'bytecode'?"],
+    [["--heap=much", "x"], "64M"],
+    [["--plugin=nowhere.ts", "x"], "nowhere.ts"],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await cli(args);
+    assertEquals({ code, stdout }, { code: 2, stdout: "" });
+    assert(stderr.includes(message), stderr);
+  }
+});
+
+Deno.test("cli --help and --version", async () => {
+  const help = await cli(["--help"]);
+  assert(help.code === 0 && help.stdout.startsWith("Usage: ") && help.stdout.includes("--gc-stress"));
+  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  assertEquals((await cli(["-v"])).stdout, `unnarize ${version}\n`);
+});
+
+Deno.test("cli check finds mistakes and does not run", async () => {
+  await withFiles({ "a.unna": "print 1;", "b.unna": "print missing;" }, async (folder) => {
+    assertEquals(await cli(["check", `${folder}/a.unna`]), { code: 0, stdout: "", stderr: "" });
+    const both = await cli(["check", `${folder}/a.unna`, `${folder}/b.unna`]);
+    assertEquals({ code: both.code, stdout: both.stdout }, { code: 1, stdout: "" });
+    assert(both.stderr.startsWith("error[U0201]"), both.stderr);
+    const json = await cli(["--json", "check", `${folder}/b.unna`]);
+    const { diagnostic } = JSON.parse(json.stdout);
+    assertEquals({ code: diagnostic.code, start: diagnostic.start }, {
+      code: "U0201",
+      start: { line: 1, column: 7 },
+    });
+  });
+});
+
+Deno.test("cli --dump prints and does not run; reports come after the run, on standard error", async () => {
+  const dump = await cli(["--dump=tokens,ast", "--dump=bytecode", "-e", "print 1;"]);
+  assertEquals({ code: dump.code, stderr: dump.stderr }, { code: 0, stderr: "" });
+  for (const text of ["1:1 print", "Print 1:1", "PRINT"]) assert(dump.stdout.includes(text), dump.stdout);
+  const [line] = (await cli(["--json", "--dump=bytecode", "-e", "print 1;"])).stdout.split("\n");
+  assertEquals(JSON.parse(line).dump, "bytecode");
+  const code = "function f(x) { return x + 1; } for (var i = 0; i < 500; i += 1) f(i); print f(1);";
+  const run = await cli(["--dump=profile", "--function=f", "--time", "--stats", "--check", "-e", code]);
+  assertEquals({ code: run.code, stdout: run.stdout }, { code: 0, stdout: "2\n" });
+  for (const text of ["f, 501 calls", "all passes", "instructions"]) {
+    assert(run.stderr.includes(text), run.stderr);
+  }
+});
+
+Deno.test("cli loads plugins", async () => {
+  const plugin =
+    'export default { name: "mine", doc: "A test.", observe: { runStart() { console.error("seen"); } } };';
+  await withFiles(
+    { "plugin.ts": plugin, "broken.ts": 'export default { name: "mine", docs: "" };' },
+    async (folder) => {
+      assertEquals(await cli([`--plugin=${folder}/plugin.ts`, "-e", "print 1;"]), {
+        code: 0,
+        stdout: "1\n",
+        stderr: "seen\n",
+      });
+      const { code, stderr } = await cli([`--plugin=${folder}/broken.ts`, "-e", "print 1;"]);
+      assertEquals(code, 1);
+      assert(stderr.includes("U0503") && stderr.includes("did you mean 'doc'?"), stderr);
+    },
+  );
+});
+
+Deno.test("cli ends quietly when nobody reads its output", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--allow-read", `${ROOT}cli.ts`, "-e", "while (true) print 1;"],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  const [status, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  assertEquals({ code: status.code, stderr }, { code: 141, stderr: "" });
+});
+
+Deno.test("cli hands on output while the program waits", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", `${ROOT}cli.ts`, "-e", 'print "first"; ucoreTimer.sleep(60000);'],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  assertEquals(new TextDecoder().decode(value), "first\n");
+  child.kill("SIGKILL");
+  await reader.cancel();
+  await child.status;
+});

@@ -1,0 +1,127 @@
+// Who may import whom. The house stands on this table: data at the bottom, the machine on it, passes, backends and
+// plugins side by side above, one file that wires them. A file that breaks it is named together with the rule.
+
+import { assertEquals } from "@std/assert";
+
+/** The files of core/, each of which may import only files above it. */
+const LADDER = [
+  "source",
+  "diagnostics",
+  "files",
+  "output",
+  "ast",
+  "memory",
+  "value",
+  "number_text",
+  "heap",
+  "gc",
+  "strings",
+  "maps",
+  "arithmetic",
+  "compare",
+  "text",
+  "program",
+  "machine",
+  "convert",
+  "opcodes",
+  "listing",
+  "loader",
+  "dispatch",
+  "syntax",
+  "backend",
+  "pass",
+  "plugin",
+  "engine",
+  "reports",
+];
+
+/** What files of a place may import from the project, by the beginnings of paths. */
+const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
+  ["passes/mod.ts", "core/", "passes/"],
+  ["passes/parse.ts", "core/", "passes/lexer.ts"],
+  ["passes/bytecode.ts", "core/", "passes/registers.ts", "passes/scope.ts"],
+  ["passes/check.ts", "core/", "passes/scope.ts"],
+  ["passes/", "core/"],
+  ["backends/x64/", "core/", "backends/x64/"],
+  ["backends/", "core/"],
+  ["plugins/", "core/"],
+  ["mod.ts", "core/", "passes/", "backends/", "plugins/"],
+  ["cli.ts", "mod.ts"],
+  ["examples/", "mod.ts"],
+  ["docs/", "mod.ts"],
+  ["tests/", ""],
+];
+
+/** Where packages may be imported; everything else works without any. */
+const PACKAGES: readonly (readonly [from: string, ...packages: string[]])[] = [
+  ["cli.ts", "@std/cli/parse-args", "@std/fmt/colors"],
+  ["tests/", "@std/", "fast-check"],
+];
+
+const ROOT = new URL("../", import.meta.url);
+const FOLDERS = ["core", "passes", "backends", "plugins", "examples", "docs", "tests"];
+
+function listFiles(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder === "" ? "." : `${folder}/`, ROOT))].flatMap((entry) => {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory) return folder === "" ? [] : listFiles(path);
+    return entry.name.endsWith(".ts") ? [path] : [];
+  });
+}
+
+interface Arrow {
+  readonly from: string;
+  /** A path in the project, or a package. */
+  readonly to: string;
+  readonly isRelative: boolean;
+}
+
+/** Static and dynamic imports and re-exports. Programs in the text of tests import `.unna` files, which do not count. */
+function importsOf(path: string): Arrow[] {
+  const text = Deno.readTextFileSync(new URL(path, ROOT));
+  const statements =
+    /^(?:import|export)\b[^;'"]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
+  const specifiers = [...text.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3]);
+  return specifiers.filter((specifier) => !specifier.endsWith(".unna")).map((specifier) => {
+    if (!specifier.startsWith(".")) return { from: path, to: specifier, isRelative: false };
+    const { href } = new URL(specifier, new URL(path, ROOT));
+    return { from: path, to: href.slice(ROOT.href.length), isRelative: true };
+  });
+}
+
+function faultOf({ from, to, isRelative }: Arrow): string | null {
+  if (!isRelative) {
+    const allowed = PACKAGES.find(([place]) => from.startsWith(place))?.slice(1) ?? [];
+    return allowed.some((name) => to.startsWith(name)) ? null : `${from} imports the package ${to}`;
+  }
+  if (from.startsWith("core/") && to.startsWith("core/")) {
+    const rung = (path: string) => LADDER.indexOf(path.slice("core/".length, -".ts".length));
+    return rung(to) < rung(from) ? null : `${from} imports ${to}, which is not above it in the ladder`;
+  }
+  const allowed = ARROWS.find(([place]) => from.startsWith(place))?.slice(1) ?? [];
+  return allowed.some((place) => to.startsWith(place))
+    ? null
+    : `${from} imports ${to}, which no arrow allows`;
+}
+
+const files = ["", ...FOLDERS].flatMap(listFiles);
+
+Deno.test("every file of core/ has its place in the ladder", () => {
+  const names = files.filter((path) => path.startsWith("core/")).map((path) => path.slice(5, -3));
+  assertEquals(names.toSorted(), LADDER.toSorted());
+});
+
+Deno.test("imports follow the arrows, and the ladder within core/", () => {
+  assertEquals(files.flatMap(importsOf).map(faultOf).filter((fault) => fault !== null), []);
+});
+
+Deno.test("every file is in reach of the command line, the library or the tests", () => {
+  const seen = new Set<string>();
+  const open = files.filter((path) => /^(?:cli|mod)\.ts$|^(?:examples|docs|tests)\//.test(path));
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    open.push(...importsOf(path).filter(({ isRelative }) => isRelative).map(({ to }) => to));
+  }
+  assertEquals(files.filter((path) => !seen.has(path)), []);
+});
