@@ -160,6 +160,9 @@ async function run({ kind, operands, options, reports }: Command): Promise<numbe
   const code = await start(runtime, kind, operands, options.json ?? false);
   if (options.dump?.length) say(Deno.stdout, await runtime.report("dumps"));
   for (const report of reports) say(Deno.stderr, await runtime.report(report));
+  // A program that ends itself or fails may leave something behind that would go on. All others end by themselves:
+  // Deno keeps what V8 has compiled for the next start, which it does not when the process is ended abruptly.
+  if (runtime.outcome() !== "finished") Deno.exit(code);
   return code;
 }
 
@@ -226,4 +229,6 @@ function say(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): voi
   writeAll(stream, new TextEncoder().encode(text));
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  Deno.exitCode = await main(Deno.args);
+}

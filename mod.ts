@@ -219,6 +219,8 @@ export interface Runtime {
   print(diagnostics: readonly Diagnostic[]): Promise<string>;
   /** What has been measured or dumped, as text or as JSON. */
   report(what: Report): Promise<string>;
+  /** How the program that ran last came to its end; null before. */
+  outcome(): RunEndEvent["outcome"] | null;
   /** Figures of the program that ran last. */
   stats(): RuntimeStats;
   /** How often the functions of the program that ran last were called, and what their code has become. */
@@ -248,6 +250,7 @@ interface Session {
   readonly engine: Engine;
   readonly converter: Converter;
   milliseconds: number;
+  outcome: RunEndEvent["outcome"] | null;
   /** Whether an observer failed while it ran. */
   disturbed: boolean;
 }
@@ -258,7 +261,7 @@ interface Session {
  * @throws {PluginFailure} if a plugin is malformed, or two do not go together
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  const registry = createRegistry([...BUILT_IN, ...options.plugins ?? [], hostPlugin()]);
+  const registry = createRegistry([...BUILT_IN, hostPlugin()], options.plugins);
   const log: DriverLog = { timings: [], dumps: [] };
   const driver = makeDriver(registry, options, log);
   const stdout = createOutput(options.stdout ?? ((bytes) => writeAll(Deno.stdout, bytes)));
@@ -295,6 +298,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       return printDiagnostics(diagnostics, json, color);
     },
     report,
+    outcome: () => session?.outcome ?? null,
     stats,
     profile,
     timings: () => log.timings,
@@ -507,19 +511,18 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       now: () => performance.now(),
     });
     const converter = createConverter(engine.machine, (name) => structType(engine.main(), name));
-    const own: Session = session = { engine, converter, milliseconds: 0, disturbed: false };
+    const own: Session = session = { engine, converter, milliseconds: 0, outcome: null, disturbed: false };
     const started = performance.now();
     notify(own, "runStart", { path: display });
-    let outcome: RunEndEvent["outcome"] = "failed";
     try {
       await engine.runMain(program, main.path);
-      outcome = "finished";
+      own.outcome = "finished";
     } catch (error) {
-      if (error instanceof ProgramExit) outcome = "exited";
+      own.outcome = error instanceof ProgramExit ? "exited" : "failed";
       throw error;
     } finally {
       own.milliseconds = performance.now() - started;
-      notify(own, "runEnd", { path: display, outcome });
+      notify(own, "runEnd", { path: display, outcome: own.outcome ?? "failed" });
     }
     return own;
   }

@@ -4,11 +4,164 @@
  * interpreter; others may exist only on some machines, which their `probe` answers. This file knows none of them.
  */
 
-import type { Machine } from "./machine.ts";
+import type { LoadedFunction, Machine } from "./machine.ts";
 import type { OpcodeDef } from "./opcodes.ts";
 
 /** Whether a backend can work here, and if not, why. */
 export type Probe = { readonly ok: true } | { readonly ok: false; readonly because: string };
+
+// ---- native code -------------------------------------------------------------------------------------------------
+
+/** Why native code leaves an instruction to the interpreter. */
+export const EXIT_REASONS = {
+  "no-template": "the backend has no template for this opcode, or for what its operands are known to be",
+  "not-int": "an operand is no integer of 48 bits",
+  "not-double": "an operand is no float",
+  "not-numbers": "an operand is no number",
+  "not-simple": "the operands are objects, floats or large integers",
+  "overflow": "the result does not fit 48 bits",
+  "division": "the divisor is 0",
+  "unset": "the global has no value",
+  "allocation": "the free memory at hand is used up",
+  "growth": "the array has no room left, or it is none",
+  "not-array-item": "it is no array, or has no such item",
+  "not-container": "it is neither array nor string nor map",
+  "not-cached": "the object is of another type than the one before",
+  "not-function": "what is called is no function with that many parameters, or the stack has to grow",
+} as const;
+
+/** A word for why native code leaves. */
+export type ExitReason = keyof typeof EXIT_REASONS;
+
+/** An instruction as its template sees it. `L` is the target's type of a label. */
+export interface Site<L = unknown> {
+  /** Operands as the row's kinds have them: numbers of registers and constants, or plain numbers. */
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  /** Operand word `index` behind the instruction word. */
+  word(index: number): number;
+  /** The two words of constant `n`. */
+  constant(n: number): { readonly low: number; readonly high: number };
+  /** The function's proto word. */
+  readonly proto: number;
+  /** The word of the next instruction. */
+  readonly nextPc: number;
+  /** The next instruction. */
+  readonly next: L;
+  /** Where the instruction jumps to, and whether that is backward. */
+  readonly target: L;
+  readonly backward: boolean;
+  /** A place that leaves this instruction to the interpreter. */
+  exit(reason: ExitReason): L;
+  /** A place that leaves at the instruction's target, for a look at the outside. */
+  poll(): L;
+  /** A place that leaves at the first instruction of a callee without native code. */
+  readonly interpret: L;
+}
+
+/** Writes the code of one instruction. */
+export type Template<A, L> = (asm: A, site: Site<L>) => void;
+
+/** A template for each opcode, or the word that the interpreter does it. */
+export type Templates<A, L, N extends string = string> = { readonly [K in N]: Template<A, L> | "exit" };
+
+/** A function that is to be compiled. */
+export interface HotFunction {
+  readonly loaded: LoadedFunction;
+  /** Its code as it is now, with specialised forms and filled caches. */
+  readonly code: Int32Array;
+}
+
+/** A hole in a draft: `size` bytes at `offset` that want the distance from `end` to a label. */
+export interface Fixup {
+  readonly offset: number;
+  readonly size: 1 | 4;
+  readonly label: number;
+  readonly end: number;
+  readonly kind: string;
+  readonly reason: string;
+}
+
+/** An exit of a piece of code. */
+export interface Exit {
+  /** Place of the instruction in the function's code. */
+  readonly pc: number;
+  readonly reason: ExitReason;
+}
+
+/** Machine code with holes, as template-JIT leaves it. */
+export interface Draft {
+  readonly hot: HotFunction;
+  readonly bytes: Uint8Array;
+  /** Offset of each label. */
+  readonly labels: readonly (number | undefined)[];
+  readonly fixups: readonly Fixup[];
+  readonly exits: readonly Exit[];
+  /** For each word of the function's code the offset at which its instruction begins; -1 for operand words. */
+  readonly entries: Int32Array;
+}
+
+/** A change to a piece of code. */
+export interface Patch {
+  readonly offset: number;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  readonly reason: string;
+}
+
+/** Machine code that is ready to be placed anywhere. */
+export interface Code {
+  readonly hot: HotFunction;
+  readonly bytes: Uint8Array;
+  readonly entries: Int32Array;
+  readonly exits: readonly Exit[];
+  readonly patches: readonly Patch[];
+}
+
+/** What an assembler has to offer for template-JIT. */
+export interface Assembler<L> {
+  readonly offset: number;
+  label(name?: string): L;
+  bind(label: L): void;
+  comment(text: string): void;
+  finish(): {
+    readonly bytes: Uint8Array;
+    readonly labels: readonly (number | undefined)[];
+    readonly fixups: readonly Fixup[];
+  };
+}
+
+/** A kind of processor: how instructions are turned into its code. */
+export interface Target<A extends Assembler<L>, L> {
+  readonly templates: Templates<A, L>;
+  assembler(): A;
+  /** Writes a jump to a label. */
+  jump(asm: A, label: L): void;
+  /** Writes the code of exit number `index`: the interpreter goes on at `pc`, a word of the function at `proto`. */
+  exit(asm: A, request: Request, index: number, pc: number, proto: number): void;
+  /** Writes the code that leaves at a callee without native code. */
+  interpret(asm: A): void;
+}
+
+/** Why native code was left. */
+export const Request = {
+  /** The interpreter does one instruction. */
+  STEP: 1,
+  /** The interpreter goes on. */
+  LEAVE: 2,
+  /** A callee has no native code. */
+  CALL: 3,
+  /** A loop has run for a while. */
+  POLL: 4,
+} as const;
+/** One of {@linkcode Request}. */
+export type Request = (typeof Request)[keyof typeof Request];
+
+/** Compiles a hot function for a target: the hot stage of the pipeline. */
+export type CompileHot = <A extends Assembler<L>, L>(hot: HotFunction, target: Target<A, L>) => Code;
+
+// ---- backends ----------------------------------------------------------------------------------------------------
 
 /** What a backend is told when it is opened. */
 export interface BackendContext {
@@ -18,6 +171,8 @@ export interface BackendContext {
   readonly count: boolean;
   /** Rounds and calls after which loops and functions count as hot. */
   readonly threshold: number;
+  /** The hot stage: template-jit and jump-patch. */
+  readonly compileHot: CompileHot;
 }
 
 /** An open backend. */

@@ -673,7 +673,7 @@ export const DIAGNOSTICS = {
     severity: "error",
     title: "wrong argument",
     text: (d: { name: string; expects: string; got: string }) =>
-      `${d.name} expects ${d.expects}, got ${d.got}.`,
+      `${d.name} expects ${d.expects}, but got ${d.got}.`,
     explain: {
       why:
         "A builtin or library function was given a value of a type it cannot use, or too few or too many values.",
@@ -684,7 +684,7 @@ export const DIAGNOSTICS = {
   U0923: {
     severity: "error",
     title: "import failed",
-    text: (d: { path: string }) => `Could not import module '${clip(d.path)}'`,
+    text: (d: { path: string }) => `Could not import module '${d.path}'`,
     explain: {
       why:
         "No file is found under that path, or it cannot be compiled. Paths that begin with '.' are relative to the " +
@@ -695,12 +695,14 @@ export const DIAGNOSTICS = {
   },
   U0924: {
     severity: "error",
-    title: "structure too deep",
-    text: (d: { doing: string }) => `Structure is nested too deeply to ${d.doing}.`,
+    title: "function failed",
+    text: (d: { message: string }) => d.message,
     explain: {
-      why: "Values inside values are followed to a great depth, but not without end.",
-      repair: "Keep long chains in an array instead of linking each element to the next.",
-      example: "var a = [];\nfor (var i = 0; i < 100000000; i += 1) a = [a];\nprint a;",
+      why:
+        "A builtin, a library function or a function of the embedder could not do what it was asked for, and says " +
+        "why in its own words.",
+      repair: "Look the function up with 'explain', and check the values that it is given.",
+      example: "print slice([1, 2, 3], -1);",
     },
   },
 } satisfies Record<string, DiagnosticDef>;
@@ -884,9 +886,13 @@ export function renderRuntimeError(failure: RuntimeFailure, options: RenderOptio
   const top = frames.length > 0 ? frames[0] : null;
   const margin = pushFrame(lines, paint, top && { source: top.source, start: top.offset, end: top.end });
   pushNotes(lines, paint, margin, failure.notes ?? []);
-  if (frames.length > 1) pushTrace(lines, paint, frames);
+  // Of a file's body alone, which nobody calls, the place above says it all.
+  if (frames.length > 1 || (top !== null && top.functionName !== BODY_NAME)) pushTrace(lines, paint, frames);
   return lines.join("\n") + "\n";
 }
+
+/** What the body of a file is called. */
+const BODY_NAME = "main";
 
 /** A trace longer than this shows its two ends only. */
 const TRACE_LIMIT = 20;

@@ -10,7 +10,7 @@
 
 import { views } from "./memory.ts";
 import * as value from "./value.ts";
-import { copyValue, setObject } from "./value.ts";
+import { setObject } from "./value.ts";
 import { allocate, FutureState, HeapExhausted, newFuture, safepoint } from "./heap.ts";
 import { type Program, Proto } from "./program.ts";
 import {
@@ -29,6 +29,7 @@ import {
   type LibraryDef,
   type LoadedFunction,
   type Machine,
+  makeFault,
   type Module,
   type NativeDef,
   newModule,
@@ -37,13 +38,12 @@ import {
   Stop,
   stubs,
   type Task,
-  trace,
   unseenFailures,
   wake,
   withMachine,
 } from "./machine.ts";
 import { OP, type OpcodeDef } from "./opcodes.ts";
-import { loadProgram } from "./loader.ts";
+import { grantedRounds, loadProgram } from "./loader.ts";
 import type { Runner } from "./backend.ts";
 import { CompileFailure } from "./pass.ts";
 
@@ -208,7 +208,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** Ends the task that `error` arose in, or hands it on when it is the program's end. */
   function settleFault(error: unknown): void {
-    const fault = error instanceof HeapExhausted ? new RuntimeFault("Out of memory.", trace(machine)) : error;
+    const fault = error instanceof HeapExhausted ? makeFault(machine, "U0919") : error;
     if (!(fault instanceof RuntimeFault) || !failTask(machine, fault)) throw fault;
   }
 
@@ -219,10 +219,10 @@ export function createEngine(options: EngineOptions): Engine {
     I32[word] = I32[word] & 0xFF | TICK - 1 << 8;
   }
 
-  /** What the count in a LOOP word began with: it is in the compiled code still. */
+  /** What a LOOP word was given at first: the compiled code has it still. */
   function plantedRounds(word: number): number {
     const { proto, word: start } = functionAt(machine.proto);
-    return (proto.code[word - start - Proto.CODE] >>> 8 || TICK - 1) + 1;
+    return grantedRounds(proto, word - start - Proto.CODE, TICK);
   }
 
   function grantCalls(proto: number): void {
@@ -239,9 +239,9 @@ export function createEngine(options: EngineOptions): Engine {
       const loops: { pc: number; rounds: number }[] = [];
       for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
         if ((code[pc] & 0xFF) !== OP.LOOP) continue;
-        const counted = rounds.get(start + pc);
-        const granted = counted === undefined ? proto.code[pc] >>> 8 || TICK - 1 : TICK - 1;
-        loops.push({ pc, rounds: (counted?.counted ?? 0) + granted - (code[pc] >> 8) });
+        const later = rounds.get(start + pc);
+        const granted = later?.granted ?? grantedRounds(proto, pc, TICK);
+        loops.push({ pc, rounds: (later?.counted ?? 0) + granted - 1 - (code[pc] >> 8) });
       }
       return { loaded, calls, loops, code };
     });
@@ -254,7 +254,7 @@ export function createEngine(options: EngineOptions): Engine {
       return Stop.NONE;
     }
     const found = options.resolve(path, functionAt(machine.proto).module.path);
-    if (found === null) fail(machine, `Could not import module '${path}'`);
+    if (found === null) fail(machine, "U0923", { path });
     const known = loaded.get(found.path);
     if (known !== undefined) {
       setObject(result, Kind.MODULE, known.ref);
@@ -266,7 +266,7 @@ export function createEngine(options: EngineOptions): Engine {
     } catch (error) {
       if (!(error instanceof CompileFailure)) throw error;
       options.report(error);
-      fail(machine, `Could not import module '${path}'`);
+      fail(machine, "U0923", { path });
     }
     safepoint(1);
     const module = newModule(machine, path, found.path);

@@ -99,7 +99,12 @@ const LETTERS: { readonly [Kind in OperandKind | WordKind]: string } = {
   cache: "",
 };
 
-const OPERAND_COLUMN = 17, COMMENT_COLUMN = 20;
+const COMMENT_COLUMN = 20;
+
+/** Where operands begin: behind the longest name that there is. */
+function operandColumn(opcodes: readonly OpcodeDef[]): number {
+  return Math.max(...opcodes.map((row) => row.name.length)) + 1;
+}
 
 /**
  * The program as text: for each function its tables, then an instruction a line, below the source lines that they come
@@ -110,8 +115,8 @@ const OPERAND_COLUMN = 17, COMMENT_COLUMN = 20;
  *         k0  2
  *
  *       1 | function twice(x) { return x * 2; }
- *          0  MUL_K            r1, r0, k0          ; r1 = r0 * 2
- *          1  RETURN           r1                  ; return r1
+ *          0  MUL_K             r1, r0, k0          ; r1 = r0 * 2
+ *          1  RETURN            r1                  ; return r1
  */
 export function printProgram(program: Program, opcodes: readonly OpcodeDef[] = OPCODES): string {
   const lines: string[] = [];
@@ -137,6 +142,7 @@ function printFunction(
   if (captures.length > 0) {
     lines.push("  captures", ...captures.map((capture, i) => `    c${i}  ${captureText(capture)}`));
   }
+  const column = operandColumn(opcodes);
   let line = 0;
   for (let pc = 0; pc < proto.code.length;) {
     const from = lineAt(program.source.lineStarts, proto.spans[2 * pc], line);
@@ -149,7 +155,7 @@ function printFunction(
       lines.push(`${String(pc).padStart(6)}  ${proto.code[pc]}: no instruction`);
       break;
     }
-    lines.push(printInstruction(program, proto, instruction));
+    lines.push(printInstruction(program, proto, instruction, column));
     pc = instruction.next;
   }
   lines.push("");
@@ -168,12 +174,17 @@ function lineAt(starts: Int32Array, offset: number, before: number): number {
   return low + 1;
 }
 
-function printInstruction(program: Program, proto: FunctionProto, instruction: Instruction): string {
+function printInstruction(
+  program: Program,
+  proto: FunctionProto,
+  instruction: Instruction,
+  column: number,
+): string {
   const { pc, row, operands } = instruction;
   const texts = operands.filter(({ kind }) => kind !== "cache").map(({ kind, value }) =>
     LETTERS[kind] + value
   );
-  const head = `${String(pc).padStart(6)}  ${row.name.padEnd(OPERAND_COLUMN)}`;
+  const head = `${String(pc).padStart(6)}  ${row.name.padEnd(column)}`;
   return `${head}${texts.join(", ").padEnd(COMMENT_COLUMN)}; ${fillFormula(program, proto, instruction)}`;
 }
 

@@ -9,7 +9,7 @@ import { setBool, setDouble, setNil, setObject } from "./value.ts";
 import { allocate, newFunction, newStructType, safepoint } from "./heap.ts";
 import { storeBigInt } from "./arithmetic.ts";
 import { newStringBytes, newStringText, stringUnits } from "./strings.ts";
-import { type Constant, type FunctionProto, type Program, Proto } from "./program.ts";
+import { type Constant, type FunctionProto, opOf, type Program, Proto } from "./program.ts";
 import { globalOf, type LoadedFunction, type Machine, type Module, registerFunction } from "./machine.ts";
 import { OP, type OpcodeDef } from "./opcodes.ts";
 
@@ -22,6 +22,14 @@ const windowWords = (registers: number) => Math.max(1, registers) * 2;
 /** Words of the jumps, globals and caches behind an instruction word of each opcode. */
 export function instructionLength(row: OpcodeDef): number {
   return 1 + (row.operands.words?.length ?? 0);
+}
+
+/**
+ * Rounds after which the loop whose LOOP word is at `pc` is looked at for the first time: those that the profile pass
+ * has planted, or `tick` if it has not run.
+ */
+export function grantedRounds(proto: FunctionProto, pc: number, tick: number): number {
+  return proto.budget === undefined ? tick : (proto.code[pc] >>> 8) + 1;
 }
 
 function unitsOfConstant(constant: Constant): number {
@@ -39,8 +47,8 @@ function unitsOfConstant(constant: Constant): number {
 }
 
 /**
- * Loads a program as code of `module` and gives the ref of the function of its body. `tick` is what
- * loops and functions without a count may run before they are looked at.
+ * Loads a program as code of `module` and gives the ref of the function of its body. `tick` is
+ * after how many rounds or calls loops and functions without a count are looked at.
  */
 export function loadProgram(
   machine: Machine,
@@ -75,8 +83,8 @@ export function loadProgram(
     I32[word + Proto.SELF] = ref;
     I32[word + Proto.ARITY] = proto.isAsync ? -1 - proto.arity : proto.arity;
     I32[word + Proto.FRAME] = windowWords(proto.registers);
-    I32[word + Proto.COUNTER] = proto.budget ?? tick - 1;
-    I32[word + Proto.GRANTED] = I32[word + Proto.COUNTER] + 1;
+    I32[word + Proto.GRANTED] = proto.budget ?? tick;
+    I32[word + Proto.COUNTER] = I32[word + Proto.GRANTED] - 1;
     I32[word + Proto.LENGTH] = code.length;
     I32[word + Proto.CAPTURES] = captures.length;
     I32[word + Proto.NATIVE] = 0;
@@ -85,9 +93,9 @@ export function loadProgram(
     captures.forEach((capture, i) => {
       I32[start + code.length + i] = capture.from === "register" ? capture.index : ~capture.index;
     });
-    for (let pc = 0; pc < code.length; pc += lengths[code[pc] & 0xFF]) {
-      if (code[pc] === OP.LOOP) I32[start + pc] = OP.LOOP | tick - 1 << 8;
-      const words = opcodes[code[pc] & 0xFF].operands.words;
+    for (let pc = 0; pc < code.length; pc += lengths[opOf(code[pc])]) {
+      if (opOf(code[pc]) === OP.LOOP) I32[start + pc] = OP.LOOP | grantedRounds(proto, pc, tick) - 1 << 8;
+      const words = opcodes[opOf(code[pc])].operands.words;
       if (words === undefined) continue;
       words.forEach((kind, i) => {
         if (kind === "global") I32[start + pc + 1 + i] = globals[code[pc + 1 + i]];

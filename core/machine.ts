@@ -9,8 +9,10 @@
  *  caller  │ r0 │ r1 │ … │ rA = callee, later the result │ rA+1 │ … │ rA+n │
  *  callee                                                │ r0   │ … │ rn-1 │ locals … │
  *                                                        └─ base
- *  record  │ return pc │ base of the caller │ proto word of the caller │ - │       pushed by a call
+ *  record  │ return pc │ base of the caller │ proto word of the caller │ native │   pushed by a call
  * ```
+ *
+ * The record's last word is the place in the code cache where a native caller goes on, 0 for the interpreter.
  *
  * :tasks: The file's body and each running call of an async function is a *task*: a contiguous slice of both stacks,
  * from the callee's slot and the record below it to the top. Whatever has to wait suspends the innermost task: its
@@ -20,6 +22,7 @@
  */
 
 import type { SourceFile } from "./source.ts";
+import { type DetailsOf, type DiagnosticCode, type DIAGNOSTICS, messageOf } from "./diagnostics.ts";
 import type { FunctionProto } from "./program.ts";
 import { Proto } from "./program.ts";
 import {
@@ -35,23 +38,16 @@ import {
 } from "./memory.ts";
 import * as value from "./value.ts";
 import { copyValue, kindName, setDouble, setNil, setObject } from "./value.ts";
-import {
-  allocate,
-  FutureState,
-  HeapExhausted,
-  newFuture,
-  newHandle,
-  newStruct,
-  safepoint,
-  setCollector,
-} from "./heap.ts";
+import { allocate, FutureState, newFuture, newHandle, newStruct, safepoint, setCollector } from "./heap.ts";
 import { stringText, visitStringRoots } from "./strings.ts";
 import { setNames, textOf } from "./text.ts";
 import { collect, type Marker } from "./gc.ts";
 
-const { I32, U8 } = views;
+const { I32 } = views;
 const { HI_FUNCTION, HI_NATIVE, HI_STRUCT_TYPE, HI_EMPTY, Kind } = value;
 const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
+/** Words by which the soft limit of the value stack is beyond what is in use when it is set. */
+const LIMIT_STEP = 16384;
 
 /** Why the dispatch loop was left. */
 export const Stop = {
@@ -104,10 +100,13 @@ export interface TraceFrame {
 /** An error of the running program. */
 export class RuntimeFault extends Error {
   override readonly name = "RuntimeFault";
+  /** Its row in the table of messages. */
+  readonly code: DiagnosticCode;
   /** Calls, the innermost first. */
   readonly frames: readonly TraceFrame[];
-  constructor(message: string, frames: readonly TraceFrame[]) {
+  constructor(code: DiagnosticCode, message: string, frames: readonly TraceFrame[]) {
     super(message);
+    this.code = code;
     this.frames = frames;
   }
 }
@@ -172,7 +171,7 @@ export interface NativeCall {
   word(index: number): number;
   /** Word to store the result in: it holds nil before. */
   readonly result: number;
-  /** Ends the call with a run-time error. */
+  /** Ends the call with a run-time error in the native's own words. */
   fail(message: string): never;
   /**
    * Makes the innermost task wait until `promise` settles; then `done` stores the result at the word it is given.
@@ -282,7 +281,7 @@ let current: Machine | null = null;
 let globalsUsed = 0;
 
 I32[Control.FRAME_TOP] = FRAMES;
-I32[Control.STACK_LIMIT] = STACK + 16384;
+I32[Control.STACK_LIMIT] = STACK + LIMIT_STEP;
 setCollector(() => collect(visitRoots));
 setNames({
   functionName: (protoWord) => functionAt(protoWord).proto.name,
@@ -448,8 +447,9 @@ function stackTop(): number {
 function visitRoots(marker: Marker): void {
   const top = stackTop();
   marker.visitValues(STACK, top);
-  // :stale-registers: wipe what lies above, and let the soft limit start anew.
+  // :stale-registers: Registers of calls to come are visited before they are written, and must not hold what was freed.
   I32.fill(0, top, Math.max(top, I32[Control.STACK_LIMIT]));
+  I32[Control.STACK_LIMIT] = Math.min(STACK_END, top + LIMIT_STEP);
   marker.visitValues(GLOBALS, GLOBALS + globalsUsed * 2);
   visitStringRoots(marker);
   for (const machine of machines) {
@@ -476,13 +476,32 @@ function visitRoots(marker: Marker): void {
 
 // ---- errors ------------------------------------------------------------------------------------------------------
 
+/** The code of a message that running programs can bring about. */
+type FaultCode = Extract<DiagnosticCode, `U09${string}`>;
+
+/** What the text of a run-time error takes. */
+type FaultDetails<Code extends FaultCode> = DetailsOf<(typeof DIAGNOSTICS)[Code]>;
+
 /** Ends the current instruction with a run-time error. The machine's state must have been saved. */
-export function fail(machine: Machine, message: string): never {
-  throw new RuntimeFault(message, trace(machine));
+export function fail<Code extends FaultCode>(
+  machine: Machine,
+  code: Code,
+  ...details: FaultDetails<Code>
+): never {
+  throw makeFault(machine, code, ...details);
+}
+
+/** The run-time error that {@linkcode fail} throws, for those who come after the instruction has ended. */
+export function makeFault<Code extends FaultCode>(
+  machine: Machine,
+  code: Code,
+  ...details: FaultDetails<Code>
+): RuntimeFault {
+  return new RuntimeFault(code, messageOf(code, ...details), trace(machine));
 }
 
 /** The calls in progress, the innermost first. */
-export function trace(machine: Machine): TraceFrame[] {
+function trace(machine: Machine): TraceFrame[] {
   const frames: TraceFrame[] = [];
   let pc = machine.pc, proto = machine.proto;
   for (let record = I32[Control.FRAME_TOP];;) {
@@ -509,8 +528,13 @@ function traceFrame(loaded: LoadedFunction, pc: number): TraceFrame {
 }
 
 /** `Cannot apply '-' to string and int.` */
-export function failOperands(machine: Machine, operator: string, a: number, b: number): never {
-  fail(machine, `Cannot apply '${operator}' to ${kindName(a)} and ${kindName(b)}.`);
+export function failOperands(machine: Machine, op: string, a: number, b: number): never {
+  fail(machine, "U0903", { op, left: kindName(a), right: kindName(b) });
+}
+
+/** `Cannot use nil as a map key.`; the only number that is none is nan. */
+export function failKey(machine: Machine, word: number): never {
+  fail(machine, "U0912", { kind: value.isDouble(I32[word + 1]) ? "nan" : kindName(word) });
 }
 
 // ---- calls -------------------------------------------------------------------------------------------------------
@@ -525,7 +549,7 @@ export function call(machine: Machine, callee: number, count: number): number {
     case HI_FUNCTION: {
       const proto = I32[(I32[callee] << 1) + 1], arity = I32[proto + Proto.ARITY];
       if (arity < 0) return callAsync(machine, callee, proto, -1 - arity, count);
-      if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
+      if (arity !== count) fail(machine, "U0904", { expected: arity, got: count });
       enter(machine, callee, proto, machine.pc, machine.base, machine.proto);
       return --I32[proto + Proto.COUNTER] < 0 ? Stop.HOT_CALL : Stop.NONE;
     }
@@ -535,19 +559,16 @@ export function call(machine: Machine, callee: number, count: number): number {
       const type = I32[callee], fields = I32[(type << 1) + 1];
       if (fields !== count) {
         const name = stringText(I32[(type << 1) + 2]);
-        fail(machine, `Struct '${name}' expected ${fields} args but got ${count}.`);
+        fail(machine, "U0905", { name, expected: fields, got: count });
       }
       safepoint(1 + fields);
       setObject(callee, Kind.STRUCT, newStruct(type, callee + 2));
       return Stop.NONE;
     }
-    default:
-      return fail(
-        machine,
-        I32[callee + 1] >> 16 === -4 && I32[callee + 1] !== value.HI_INT64
-          ? "Attempt to call non-function object."
-          : "Attempt to call non-function value.",
-      );
+    default: {
+      const hi = I32[callee + 1];
+      return fail(machine, "U0906", { object: hi >> 16 === -4 && hi !== value.HI_INT64 });
+    }
   }
 }
 
@@ -561,11 +582,12 @@ function enter(
   caller: number,
 ): void {
   const top = I32[Control.FRAME_TOP], window = callee + 2;
-  if (top >= FRAMES_END || window + I32[proto + Proto.FRAME] > STACK_END) fail(machine, "Stack overflow.");
+  if (top >= FRAMES_END || window + I32[proto + Proto.FRAME] > STACK_END) fail(machine, "U0918");
   reserveRegisters(window + I32[proto + Proto.FRAME]);
   I32[top] = pc;
   I32[top + 1] = base;
   I32[top + 2] = caller;
+  I32[top + 3] = 0;
   I32[Control.FRAME_TOP] = top + FRAME_WORDS;
   machine.base = window;
   machine.proto = proto;
@@ -573,11 +595,11 @@ function enter(
 }
 
 /**
- * :soft-limit: The limit that calls check is raised in steps, so that the collector knows how much of the stack may
- * have been written since it last wiped it.
+ * :soft-limit: The limit that calls check is raised in steps, and lowered by the collector: whatever lies above it has
+ * not been written since the collector last wiped it.
  */
 function reserveRegisters(end: number): void {
-  if (end > I32[Control.STACK_LIMIT]) I32[Control.STACK_LIMIT] = Math.min(STACK_END, end + 65536);
+  if (end > I32[Control.STACK_LIMIT]) I32[Control.STACK_LIMIT] = Math.min(STACK_END, end + LIMIT_STEP);
 }
 
 /** A {@linkcode NativeCall} as the machine holds it. */
@@ -602,7 +624,7 @@ function makeContext(machine: Machine): CallContext {
     stop: Stop.NONE,
     waits: false,
     word: (index) => context.result + 2 + index * 2,
-    fail: (message) => fail(context.machine, message),
+    fail: (message) => fail(context.machine, "U0924", { message }),
     wait: (promise, done) => {
       const { machine, result } = context, task = machine.running.at(-1)!;
       context.stop = suspend(machine, result, { kind: "host" });
@@ -610,7 +632,9 @@ function makeContext(machine: Machine): CallContext {
       promise.then(
         (outcome) => wake(machine, task, (word) => done(word, outcome)),
         (error: unknown) =>
-          wake(machine, task, () => fail(machine, error instanceof Error ? error.message : String(error))),
+          wake(machine, task, () => {
+            fail(machine, "U0924", { message: error instanceof Error ? error.message : String(error) });
+          }),
       );
     },
     sleep: (milliseconds) => {
@@ -625,7 +649,7 @@ function callNative(machine: Machine, callee: number, count: number): number {
   const number = I32[(I32[callee] << 1) + 1];
   // The window of the caller covers the arguments, so they are rooted; the result goes where the callee was.
   if (!acceptsArguments(signatures[number], callee + 2, count)) {
-    failArguments(machine, natives[number], callee + 2, count);
+    failArguments(machine, natives[number], Array.from({ length: count }, (_, i) => callee + 2 + i * 2));
   }
   // A native that calls back leaves none to the natives below it; one that fails, none to the next.
   const context = spare ?? makeContext(machine);
@@ -712,10 +736,17 @@ export function printSignature(def: NativeDef): string {
   return `${def.name}(${params.join(", ")})`;
 }
 
-function failArguments(machine: Machine, def: NativeDef, first: number, count: number): never {
-  const kinds = Array.from({ length: count }, (_, i) => kindName(first + i * 2)).join(", ");
-  const signature = printSignature(def);
-  fail(machine, `${def.name} expects ${signature.slice(def.name.length)}, but got (${kinds}).`);
+/** Ends the call of a native with values that it does not take, which are at these words. */
+function failArguments(machine: Machine, def: NativeDef, words: readonly number[]): never {
+  const { name } = def, expects = printSignature(def).slice(name.length);
+  fail(machine, "U0922", { name, expects, got: `(${words.map(kindName).join(", ")})` });
+}
+
+/** Ends an opcode that stands for a call of the builtin `name` as that call would have ended. */
+export function failBuiltin(machine: Machine, name: string, ...words: readonly number[]): never {
+  const word = machine.builtins.get(name);
+  if (word === undefined) throw new Error(`There is no builtin ${name} to stand for: this is a bug`);
+  failArguments(machine, natives[I32[(I32[word] << 1) + 1]], words);
 }
 
 // ---- tasks -------------------------------------------------------------------------------------------------------
@@ -726,10 +757,11 @@ export const stubs: { finish: number; taskEnd: number; proto: number } = { finis
 /** Begins a task: two records, one for the caller of the task, one that leads to the code at its end. */
 function beginTask(machine: Machine, callee: number, proto: number, future: number): void {
   const frame = I32[Control.FRAME_TOP];
-  if (frame + FRAME_WORDS >= FRAMES_END) fail(machine, "Stack overflow.");
+  if (frame + FRAME_WORDS >= FRAMES_END) fail(machine, "U0918");
   I32[frame] = machine.pc;
   I32[frame + 1] = machine.base;
   I32[frame + 2] = machine.proto;
+  I32[frame + 3] = 0;
   I32[Control.FRAME_TOP] = frame + FRAME_WORDS;
   enter(machine, callee, proto, stubs.taskEnd, callee + 2, stubs.proto);
   machine.running.push({
@@ -750,7 +782,7 @@ function beginTask(machine: Machine, callee: number, proto: number, future: numb
 }
 
 function callAsync(machine: Machine, callee: number, proto: number, arity: number, count: number): number {
-  if (arity !== count) fail(machine, `Expected ${arity} args but got ${count}.`);
+  if (arity !== count) fail(machine, "U0904", { expected: arity, got: count });
   safepoint(3);
   beginTask(machine, callee, proto, newFuture(machine.nextFuture++));
   return --I32[proto + Proto.COUNTER] < 0 ? Stop.HOT_CALL : Stop.NONE;
@@ -868,7 +900,9 @@ export function awaitValue(machine: Machine, to: number, from: number): number {
 function suspend(machine: Machine, result: number, waitingFor: Waiting): number {
   const task = machine.running.at(-1);
   if (task === undefined) {
-    fail(machine, "Cannot wait here: the function was called by a native that needs its result at once.");
+    fail(machine, "U0924", {
+      message: "Cannot wait here: the function was called by a native that needs its result at once.",
+    });
   }
   const top = stackTop(), words = top - task.slot;
   safepoint(1 + words / 2);
@@ -881,7 +915,10 @@ function suspend(machine: Machine, result: number, waitingFor: Waiting): number 
   task.proto = machine.proto;
   task.result = result - task.slot;
   task.waitingFor = waitingFor;
-  for (let at = 1; at < task.records.length; at += FRAME_WORDS) task.records[at] -= task.slot;
+  for (let at = 0; at < task.records.length; at += FRAME_WORDS) {
+    task.records[at + 1] -= task.slot;
+    task.records[at + 3] = 0; // native code may be gone by the time it wakes
+  }
   machine.running.pop();
   machine.suspended.add(task);
   popTask(machine, task);
@@ -905,7 +942,7 @@ export function failWaiting(machine: Machine, task: Task): void {
     const info = infoOf(machine, task.waitingFor.ref);
     info.waiters = info.waiters.filter((waiter) => waiter !== task);
   }
-  wake(machine, task, () => fail(machine, "Awaiting a future that can never finish."));
+  wake(machine, task, () => fail(machine, "U0920"));
 }
 
 /** Puts a task that was woken back on the stacks, and stores its outcome; throws what the outcome throws. */
@@ -920,6 +957,7 @@ export function restoreTask(machine: Machine, task: Task): void {
   I32[frame] = stubs.finish;
   I32[frame + 1] = machine.base;
   I32[frame + 2] = machine.proto;
+  I32[frame + 3] = 0;
   I32.set(task.records, frame + FRAME_WORDS);
   for (
     let at = frame + FRAME_WORDS + 1, end = frame + FRAME_WORDS + task.records.length;
@@ -1046,13 +1084,3 @@ export function printValue(machine: Machine, word: number): void {
 }
 
 const LINE_FEED = new Uint8Array([10]);
-
-/** Whether an exception means that the heap is exhausted. */
-export function isExhausted(error: unknown): boolean {
-  return error instanceof HeapExhausted;
-}
-
-/** Raw bytes of linear memory, for natives that move text in and out. */
-export function bytesAt(address: number, length: number): Uint8Array {
-  return U8.subarray(address, address + length);
-}

@@ -83,6 +83,40 @@ export const Control = {
   ALLOC_END: 20,
   /** Instructions executed; only the counting loop of `--stats` writes it (a double, so 8-byte aligned). */
   EXECUTED: 22,
+
+  // For native code. Addresses take two words, the lower half first.
+
+  /** Address at which the machine stack goes on: its top while no native code is suspended. */
+  MACHINE_SP: 32,
+  /** Address at which native code goes on. */
+  MACHINE_PC: 34,
+  /** Address of the upper end of the machine stack. */
+  MACHINE_TOP: 36,
+  /** Lowest address that a prologue may leave in rsp; below it there is room for signal handlers and C functions. */
+  MACHINE_LIMIT: 38,
+  /** The stack pointer of the C code that entered native code; 0 while none runs. */
+  HOST_SP: 40,
+  /** Two words that the gate tests itself with. */
+  GATE_TEST: 42,
+  /** The signal that ended native code, 0 for none. */
+  FAULT_SIGNAL: 44,
+  /** The address that the faulting instruction wanted, or its own; the signal's `si_addr`. */
+  FAULT_ADDRESS: 46,
+  /** The machine registers at a fault, 18 of two words, in the order of the system's signal frame. */
+  FAULT_REGISTERS: 48,
+  /** Why native code was left, and the state it was left in: the machine's pc, base and proto. */
+  REQUEST: 100,
+  NATIVE_PC: 101,
+  NATIVE_BASE: 102,
+  NATIVE_PROTO: 103,
+  /** Number of the exit within its code. */
+  EXIT: 104,
+  /** Offset in the code cache at which native code is to be entered. */
+  TARGET: 105,
+  /** Addresses of the stubs that code leaves by, see `backends/x64/stubs.ts`. */
+  STUB_EXIT: 106,
+  STUB_RETURN: 108,
+  STUB_ENTER: 110,
 } as const;
 
 /** Word of the first global; a global takes two words. */

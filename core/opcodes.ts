@@ -20,36 +20,23 @@
 
 import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX, views } from "./memory.ts";
 import * as value from "./value.ts";
-import { copyValue, isTruthy, kindName, setBool, setDouble, setInt32, setNil, setObject } from "./value.ts";
+import { copyValue, isTruthy, kindName, setBool, setInt32, setNil, setObject } from "./value.ts";
 import * as arithmetic from "./arithmetic.ts";
-import { intHigh, intLow, numberAt, setSafeInt } from "./arithmetic.ts";
+import { intHigh, numberAt } from "./arithmetic.ts";
 import { Proto } from "./program.ts";
 import {
-  allocate,
   appendItem,
   arrayLength,
-  ensureCapacity,
   growthUnits,
   itemWord,
   newArray,
   newCell,
   newFunction,
-  newStruct,
   resizeArray,
   safepoint,
 } from "./heap.ts";
 import { byteString, equalStrings, stringLength, stringText } from "./strings.ts";
-import {
-  isKey,
-  mapCount,
-  mapGet,
-  mapGetInt,
-  mapGetString,
-  mapNext,
-  mapSet,
-  mapSetUnits,
-  newMap,
-} from "./maps.ts";
+import { isKey, mapCount, mapGet, mapGetString, mapNext, mapSet, mapSetUnits, newMap } from "./maps.ts";
 import { equalValues, isComparable, lessEqual, lessThan } from "./compare.ts";
 import { concatText, concatTextUnits, valueToDisplay } from "./text.ts";
 import {
@@ -57,6 +44,8 @@ import {
   call,
   endTask,
   fail,
+  failBuiltin,
+  failKey,
   failOperands,
   functionAt,
   type Machine,
@@ -315,7 +304,7 @@ function compute(m: Machine, a: number, b: number, c: number): void {
   const operator = generalOf[op] - FIRST_ARITHMETIC >> 3; // ORDER operators: eight rows each
   const outcome = arithmetic.arithmetic(operator, a, b, c);
   if (outcome === arithmetic.Outcome.DONE) return;
-  if (outcome === arithmetic.Outcome.DIVISION_BY_ZERO) fail(m, "Division by zero.");
+  if (outcome === arithmetic.Outcome.DIVISION_BY_ZERO) fail(m, "U0902");
   if (operator === 0 && (I32[b + 1] === HI_STRING || I32[c + 1] === HI_STRING)) {
     safepoint(concatTextUnits(b, c));
     setObject(a, Kind.STRING, concatText(b, c));
@@ -622,7 +611,7 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
       return setObject(a, Kind.STRING, byteString(U8[(I32[(string << 1) + 3] << 3 >>> 0) + index]));
     }
     default:
-      fail(m, `Cannot index ${kindName(b)}.`);
+      fail(m, "U0907", { kind: kindName(b) });
   }
 }
 
@@ -630,13 +619,8 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
 function indexAt(m: Machine, container: number, key: number): number {
   const hi = I32[key + 1];
   if (hi === HI_UINT) return I32[key] >>> 0;
-  if (!isInteger(hi)) fail(m, `Cannot index ${kindName(container)} with ${kindName(key)}.`);
+  if (!isInteger(hi)) fail(m, "U0908", { of: kindName(container), kind: kindName(key) });
   return -1;
-}
-
-function failKey(m: Machine, word: number): never {
-  const what = (I32[word + 1] >>> 0) < HI_DOUBLE_END ? "nan" : kindName(word);
-  fail(m, `Cannot use ${what} as a map key.`);
 }
 
 /** :families: of the index opcodes: 1 array, 2 map, 3 whatever comes. */
@@ -654,12 +638,10 @@ function setIndex(m: Machine, a: number, b: number, c: number): void {
     case HI_ARRAY: {
       learnContainer(m, 1);
       const hi = I32[b + 1], array = I32[a], length = arrayLength(array);
-      if (!isInteger(hi)) fail(m, `Cannot index array with ${kindName(b)}.`);
-      if (intHigh(b) < 0) fail(m, `Cannot write at negative index ${valueToDisplay(b)}.`);
+      if (!isInteger(hi)) fail(m, "U0908", { of: "array", kind: kindName(b) });
+      if (intHigh(b) < 0) fail(m, "U0909", { index: valueToDisplay(b) });
       const index = numberAt(b);
-      if (index > length + GAP_LIMIT) {
-        fail(m, `Cannot write at index ${valueToDisplay(b)}, too far past the length ${length}.`);
-      }
+      if (index > length + GAP_LIMIT) fail(m, "U0910", { index: valueToDisplay(b), length });
       if (index >= length) {
         safepoint(growthUnits(array, index + 1));
         resizeArray(array, index + 1);
@@ -674,17 +656,15 @@ function setIndex(m: Machine, a: number, b: number, c: number): void {
       mapSet(I32[a], b, c);
       return;
     case HI_STRING:
-      fail(m, "Cannot write into a string.");
+      fail(m, "U0911");
       break;
     default:
-      fail(m, `Cannot index ${kindName(a)}.`);
+      fail(m, "U0907", { kind: kindName(a) });
   }
 }
 
 function pushValue(m: Machine, a: number, b: number): void {
-  if (I32[a + 1] !== HI_ARRAY) {
-    fail(m, `push expects (array, any), but got (${kindName(a)}, ${kindName(b)}).`);
-  }
+  if (I32[a + 1] !== HI_ARRAY) failBuiltin(m, "push", a, b);
   const array = I32[a];
   safepoint(growthUnits(array, arrayLength(array) + 1));
   appendItem(array, b);
@@ -699,12 +679,12 @@ function lengthOf(m: Machine, a: number, b: number): void {
     case HI_STRING:
       return setInt32(a, stringLength(I32[b]));
     default:
-      fail(m, `length expects (string | array | map), but got (${kindName(b)}).`);
+      failBuiltin(m, "length", b);
   }
 }
 
 function hasKey(m: Machine, a: number, b: number, c: number): void {
-  if (I32[b + 1] !== HI_MAP) fail(m, `has expects (map, any), but got (${kindName(b)}, ${kindName(c)}).`);
+  if (I32[b + 1] !== HI_MAP) failBuiltin(m, "has", b, c);
   if (!isKey(c)) failKey(m, c);
   setBool(a, mapGet(I32[b], c) !== 0);
 }
@@ -712,12 +692,21 @@ function hasKey(m: Machine, a: number, b: number, c: number): void {
 // Forms of the field opcodes. ORDER families
 const FIELD_STRUCT = 1, FIELD_MODULE = 2, FIELD_ANY = 3;
 
-/** `:inline-cache:` Words behind a field opcode: the name, then what the last object was, and where its field lies. */
+/**
+ * :inline-cache: Words behind a field opcode: the name, then what the last object was (the ref of its struct type or the
+ * index of its module), and where its field lies.
+ *
+ *      GET_FIELD ──► _STRUCT ──► _ANY      Whatever the cache does not answer comes here and takes a step to the right.
+ *              └───► _MODULE ──►
+ *
+ * `_ANY` tells compilers that objects of several types come by. It is no slower for that: it goes on as `_STRUCT` does,
+ * with the type that came last.
+ */
 function cacheField(m: Machine, form: number, key: number, place: number): void {
-  const op = I32[m.pc - 1] & 0xFF, at = op - generalOf[op];
-  if (at === GENERAL) become(m, op + form);
-  else if (at !== form) return at === FIELD_ANY ? undefined : become(m, generalOf[op] + FIELD_ANY);
-  I32[m.pc + 1] = key;
+  const op = I32[m.pc - 1] & 0xFF, general = generalOf[op], isFirst = op === general;
+  become(m, general + (isFirst ? form : FIELD_ANY));
+  // Of `_ANY` the key is a type, and no type has ref 0.
+  I32[m.pc + 1] = isFirst || form === FIELD_STRUCT ? key : 0;
   I32[m.pc + 2] = place;
 }
 
@@ -748,25 +737,26 @@ function getField(m: Machine, a: number, b: number): void {
     case HI_MODULE: {
       const module = moduleAt(I32[b]), word = module.globals.get(stringText(name));
       if (word === undefined || I32[word + 1] === HI_EMPTY) {
-        fail(m, `Undefined property '${stringText(name)}' in module '${module.name}'.`);
+        fail(m, "U0916", { module: module.name, name: stringText(name) });
       }
       cacheField(m, FIELD_MODULE, module.index, word);
       copyValue(a, word);
       return;
     }
     case HI_STRING:
-      if (stringText(name) === "length") return setInt32(a, stringLength(I32[b]));
-      break;
+      if (stringText(name) !== "length") break;
+      cacheField(m, FIELD_ANY, 0, 0);
+      return setInt32(a, stringLength(I32[b]));
   }
-  fail(m, `Cannot read property '${stringText(name)}' on this type.`);
+  fail(m, "U0913", { name: stringText(name) });
 }
 
 function failField(m: Machine, type: number, name: number): never {
-  fail(m, `Struct '${stringText(I32[(type << 1) + 2])}' has no field '${stringText(name)}'.`);
+  fail(m, "U0915", { struct: stringText(I32[(type << 1) + 2]), name: stringText(name) });
 }
 
 function setField(m: Machine, a: number, b: number): void {
-  if (I32[a + 1] !== HI_STRUCT) fail(m, "Only struct instances have settable properties.");
+  if (I32[a + 1] !== HI_STRUCT) fail(m, "U0914");
   const name = fieldName(m), object = I32[a] << 1, type = I32[object + 1], place = findField(type, name);
   if (place === 0) failField(m, type, name);
   cacheField(m, FIELD_STRUCT, type, place);
@@ -952,25 +942,29 @@ function fieldRows<N extends string>(
       get ? getModuleField : execSetField,
       " Specialised for one module, by an inline cache.",
     ),
-    row(`${name}_ANY`, any, " For objects whose types change."),
+    row(
+      `${name}_ANY`,
+      get ? getStructField : setStructField,
+      " For objects whose types change; the cache has the struct type that came last.",
+    ),
   ];
 }
 
 // ---- other helpers of the rows -----------------------------------------------------------------------------------
 
 function negate(m: Machine, a: number, b: number): void {
-  if (!arithmetic.negate(a, b)) fail(m, `Cannot apply '-' to ${kindName(b)}.`);
+  if (!arithmetic.negate(a, b)) fail(m, "U0903", { op: "-", left: kindName(b) });
 }
 
 function keepNumber(m: Machine, a: number, b: number): void {
-  if (!arithmetic.isNumber(b)) fail(m, `Cannot apply '+' to ${kindName(b)}.`);
+  if (!arithmetic.isNumber(b)) fail(m, "U0903", { op: "+", left: kindName(b) });
   copyValue(a, b);
 }
 
 /** Name of the global whose word is the operand word at pc. */
 function failGlobal(m: Machine): never {
   for (const [name, word] of functionAt(m.proto).module.globals) {
-    if (word === I32[m.pc]) fail(m, `Undefined variable '${name}'`);
+    if (word === I32[m.pc]) fail(m, "U0901", { name });
   }
   throw new Error(`No global has word ${I32[m.pc]}: this is a bug`);
 }
@@ -1016,7 +1010,7 @@ function callAny(m: Machine, callee: number, count: number): number {
 }
 
 /** Stores the next element of the loop whose registers begin at `a`; false at the end. */
-function nextElement(m: Machine, a: number): boolean {
+function nextElement(a: number): boolean {
   const object = I32[a], state = I32[a + 2];
   switch (I32[a + 1]) {
     case HI_ARRAY:
@@ -1397,6 +1391,7 @@ export const OPCODES = [
           I32[record] = m.pc;
           I32[record + 1] = m.base;
           I32[record + 2] = m.proto;
+          I32[record + 3] = 0;
           I32[FRAME_TOP] = record + FRAME_WORDS;
           m.base = window;
           m.proto = proto;
@@ -1585,7 +1580,7 @@ export const OPCODES = [
         return;
       }
       m.save();
-      fail(m, `pop expects (array), but got (${kindName(b)}).`);
+      failBuiltin(m, "pop", b);
     },
   }),
   op({
@@ -1643,7 +1638,7 @@ export const OPCODES = [
     exec: (m, a) => {
       if (I32[a + 1] !== HI_ARRAY && I32[a + 1] !== HI_MAP && I32[a + 1] !== HI_STRING) {
         m.save();
-        fail(m, `Cannot iterate over ${kindName(a)}.`);
+        fail(m, "U0917", { kind: kindName(a) });
       }
       I32[a + 2] = 0;
       I32[a + 3] = HI_UINT;
@@ -1668,7 +1663,7 @@ export const OPCODES = [
         return m.skip();
       }
       m.save();
-      if (nextElement(m, a)) return m.jump();
+      if (nextElement(a)) return m.jump();
       return m.skip();
     },
   }),
@@ -1757,6 +1752,7 @@ export const SCOPE = {
   compute,
   endTask,
   fail,
+  failBuiltin,
   failGlobal,
   getField,
   getIndex,

@@ -303,20 +303,21 @@ function findPluginFlaw(plugin: unknown): string | null {
 const OPCODES_MAX = 256;
 
 /**
- * Merges plugins, in their order.
+ * Merges plugins: the built-in ones, whose shape the compiler has checked already, then those of users, in their order.
  * @throws {PluginFailure} if one is malformed, or two do not go together; it lists all that was found
  */
-export function createRegistry(plugins: readonly Plugin[]): Registry {
+export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugin[] = []): Registry {
   const found: Diagnostic[] = [];
   const malformed = (plugin: string, problem: string) =>
     found.push(makeDiagnostic("U0503", DIAGNOSTICS.U0503, null, [{ plugin, problem }]));
-  plugins.forEach((plugin, index) => {
+  users.forEach((plugin, index) => {
     const flaw = findPluginFlaw(plugin);
     if (flaw !== null) malformed(isRecord(plugin) ? String(plugin.name) : `number ${index + 1}`, flaw);
   });
   // Rows of a malformed plugin are not to be read.
   if (found.length > 0) throw new PluginFailure(found);
 
+  const plugins = [...builtIn, ...users];
   const owners = new Map<string, string>();
   /** Takes note of who brings a thing; a second one is a clash. */
   const claim = (what: string, name: string, plugin: string) => {
@@ -372,7 +373,7 @@ export function createRegistry(plugins: readonly Plugin[]): Registry {
 
   const rowOf = <Row>({ row }: { readonly row: Row }) => row;
   return Object.freeze<Registry>({
-    plugins: Object.freeze([...plugins]),
+    plugins: Object.freeze(plugins),
     opcodes: Object.freeze([...OPCODES, ...opcodes.map(rowOf)]),
     natives: Object.freeze(natives.map(rowOf)),
     libraries: Object.freeze(libraries.map(rowOf)),

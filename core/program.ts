@@ -59,7 +59,7 @@ export interface FunctionProto {
   readonly captures: readonly Capture[];
   /** For each word of code two offsets into the source: the construct that it comes from. */
   readonly spans: Int32Array;
-  /** Calls until it counts as hot; planted by the profile pass, as are the counts in the words of its loops. */
+  /** The call by which it counts as hot. Planted by the profile pass, and with it the counts in the words of its loops. */
   readonly budget?: number;
   /** The offset of its declaration in the source. */
   readonly start: number;

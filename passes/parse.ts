@@ -10,8 +10,8 @@
  * complete but wrong (`break` outside a loop) is reported without throwing.
  *
  * *Depth.* A level is an expression or statement being read inside another. The limit keeps this parser and every later
- * pass that recurses far from the end of the JavaScript stack. Chains of left-associative operators and else-ifs are
- * loops here and do not count; see :deep-trees: in `ast.ts`.
+ * pass that recurses far from the end of the JavaScript stack. Chains are loops here and do not count, be they of
+ * left-associative operators, of calls, indices and properties, or of else-ifs; see :deep-trees: in `ast.ts`.
  *
  * @module
  */
@@ -404,6 +404,22 @@ function parseEmpty(p: ParserFace, start: number): Stmt {
   return { kind: "Block", start, end, body: [] };
 }
 
+/** The part of an expression that later passes reach without recursion, however long the chain; null if it has none. */
+function leftPart(expr: Expr): Expr | null {
+  switch (expr.kind) {
+    case "Binary":
+    case "Logical":
+      return expr.left;
+    case "Call":
+      return expr.callee;
+    case "Index":
+    case "Member":
+      return expr.object;
+    default:
+      return null;
+  }
+}
+
 function finishExpression(p: ParserFace, expr: Expr, start: number): Stmt {
   p.expect(";", "after expression");
   return { kind: "ExprStmt", start, end: p.previous.end, expr };
@@ -650,8 +666,8 @@ function makeParser(
   }
 
   /**
-   * What has been read becomes the left part of something larger, again and again. Except in chains of operators, each
-   * round pushes all of it one level down in the tree, so that `deepest` counts what `depth` cannot see: f()()()….
+   * What has been read becomes the left part of something larger, again and again: a + b + c, f()()(), which later passes
+   * follow without recursion. Where a rule makes it another part, `deepest` counts the level that `depth` cannot see.
    */
   function continueExpression(left: Expr, start: number, precedence: number = PRECEDENCE.assignment): Expr {
     while (row.precedence >= precedence) {
@@ -659,9 +675,9 @@ function makeParser(
       const opStart = token.start;
       advance();
       const before = deepest;
-      left = infix(p, left, start, opStart);
-      const isChain = left.kind === "Binary" || left.kind === "Logical";
-      if (!isChain && deepest === before && ++deepest > MAX_NESTING) tooDeep();
+      const whole = infix(p, left, start, opStart);
+      if (leftPart(whole) !== left && deepest === before && ++deepest > MAX_NESTING) tooDeep();
+      left = whole;
     }
     return left;
   }

@@ -5,8 +5,11 @@
  *
  * ```text
  *   31                         8 7      0
- *  │  rounds until it is hot    │  LOOP  │     negative once it has run out, so 23 bits hold a number
+ *  │  rounds before the hot one │  LOOP  │     negative once it has run out, so 23 bits hold a number
  * ```
+ *
+ * With a threshold of N, the N-th round or call is the hot one: it makes the count, which began at N - 1, negative. A
+ * threshold of 0 is that of 1, for nothing is hot before it has run.
  */
 
 import { type FunctionProto, opOf } from "../core/program.ts";
@@ -29,7 +32,8 @@ export const profile: Pass<"program", "program"> = definePass({
     example: "var sum = 0;\nfor (var i = 0; i < 1000; i += 1) sum += i;\nprint sum;",
   },
   run(program, { opcodes, threshold }) {
-    const planted = new Map(program.protos.map((proto) => [proto, plant(proto, opcodes, threshold)]));
+    const budget = Math.max(1, threshold);
+    const planted = new Map(program.protos.map((proto) => [proto, plant(proto, opcodes, budget)]));
     const inner = (proto: FunctionProto) => planted.get(proto) ?? proto;
     for (const proto of planted.values()) {
       // The functions inside it are among its constants, and have been made anew as well.
@@ -43,10 +47,10 @@ export const profile: Pass<"program", "program"> = definePass({
 
 type PlantedProto = { -readonly [Field in keyof FunctionProto]: FunctionProto[Field] };
 
-function plant(proto: FunctionProto, opcodes: readonly OpcodeDef[], threshold: number): PlantedProto {
+function plant(proto: FunctionProto, opcodes: readonly OpcodeDef[], budget: number): PlantedProto {
   const code = proto.code.slice();
   for (let pc = 0; pc < code.length; pc += 1 + (opcodes[opOf(code[pc])].operands.words?.length ?? 0)) {
-    if (opOf(code[pc]) === OP.LOOP) code[pc] = OP.LOOP | threshold << 8;
+    if (opOf(code[pc]) === OP.LOOP) code[pc] = OP.LOOP | budget - 1 << 8;
   }
-  return { ...proto, code, budget: threshold };
+  return { ...proto, code, budget };
 }

@@ -9,7 +9,7 @@
  * `safepoint` first, and takes refs from its arguments only afterwards or not across it (:safepoints: in heap.ts).
  */
 
-import type { NativeCall, NativeDef, Param } from "../core/machine.ts";
+import { fail, failKey, type NativeCall, type NativeDef, type Param } from "../core/machine.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { views } from "../core/memory.ts";
 import {
@@ -158,9 +158,7 @@ const MAPS: readonly NativeDef[] = [
 /** Word of an argument that can be a key; the error is that of an index expression. */
 function keyArgument(call: NativeCall, index: number): number {
   const word = call.word(index);
-  if (!isKey(word)) {
-    call.fail(`Cannot use ${isDouble(I32[word + 1]) ? "nan" : kindName(word)} as a map key.`);
-  }
+  if (!isKey(word)) failKey(call.machine, word);
   return word;
 }
 
@@ -329,7 +327,7 @@ const PROGRAM: readonly NativeDef[] = [
     example: { code: 'assert(1 + 1 == 2, "arithmetic works");\nprint "passed";', output: "passed\n" },
     call(call) {
       if (isTruthy(call.word(0))) return;
-      call.fail(call.count === 2 ? `Assertion failed: ${valueToDisplay(call.word(1))}` : "Assertion failed.");
+      fail(call.machine, "U0921", { message: call.count === 2 ? valueToDisplay(call.word(1)) : null });
     },
   },
 ];

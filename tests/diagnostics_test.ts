@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   createDiagnostics,
   type Diagnostic,
@@ -14,6 +14,8 @@ import { makeSource } from "../core/source.ts";
 import { emitProgram } from "../passes/bytecode.ts";
 import { checkProgram } from "../passes/check.ts";
 import { parseProgram } from "../passes/parse.ts";
+import { createRuntime, RuntimeFault } from "../mod.ts";
+import { SMALL_HEAP } from "./support.ts";
 
 const PLAIN = { color: false };
 
@@ -38,6 +40,21 @@ for (const [code, row] of Object.entries(DIAGNOSTICS)) {
     const found = diagnostics.items.map((item) => item.code);
     assert(found.includes(code), `got ${found}`);
     assertEquals(row.severity === "error", diagnostics.errorCount > 0);
+  });
+}
+
+for (const [code, row] of Object.entries(DIAGNOSTICS)) {
+  if (!code.startsWith("U09")) continue;
+  Deno.test(`DIAGNOSTICS.${code} is what its example raises`, async () => {
+    const runtime = createRuntime({ heap: SMALL_HEAP, stdout: () => {}, stderr: () => {} });
+    try {
+      const program = runtime.compile("example.unna", row.explain.example);
+      const fault = await assertRejects(() => runtime.run(program), RuntimeFault);
+      assertEquals(fault.code, code);
+      assert(fault.frames.length > 0);
+    } finally {
+      runtime.dispose();
+    }
   });
 }
 

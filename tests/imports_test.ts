@@ -55,7 +55,7 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
 /** Where packages may be imported; everything else works without any. */
 const PACKAGES: readonly (readonly [from: string, ...packages: string[]])[] = [
   ["cli.ts", "@std/cli/parse-args", "@std/fmt/colors"],
-  ["tests/", "@std/", "fast-check"],
+  ["tests/", ""],
 ];
 
 const ROOT = new URL("../", import.meta.url);
@@ -80,7 +80,7 @@ interface Arrow {
 function importsOf(path: string): Arrow[] {
   const text = Deno.readTextFileSync(new URL(path, ROOT));
   const statements =
-    /^(?:import|export)\b[^;'"]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
+    /^(?:import|export)\b[^;'"]*?from\s+"([\w@./-]+)"|^import\s+"([\w@./-]+)"|\bimport\("([\w@./-]+)"\)/gm;
   const specifiers = [...text.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3]);
   return specifiers.filter((specifier) => !specifier.endsWith(".unna")).map((specifier) => {
     if (!specifier.startsWith(".")) return { from: path, to: specifier, isRelative: false };

@@ -13,7 +13,16 @@
  * Compiling is frequent and listings are rare, so nothing here builds text: a listing reads the bytes back.
  */
 
-import { ABSENT, type Form, FORMS, type Instructions, shapeOf, SHAPES } from "./encodings.ts";
+import {
+  ABSENT,
+  type Form,
+  formsOf,
+  type Instructions,
+  MNEMONICS,
+  shapeOf,
+  type Shapes,
+  shapesOf,
+} from "./encodings.ts";
 import {
   type Immediate,
   Kind,
@@ -71,7 +80,7 @@ interface Surroundings {
   align(boundary: number): void;
   /** Eight bytes of data, as two 32-bit words. */
   dq(low: number, high: number): void;
-  /** Everything so far. */
+  /** Ends the assembly: what it has made. */
   finish(): Assembled;
 }
 
@@ -188,9 +197,11 @@ class Assembly implements Surroundings {
   }
 }
 
-for (const [mnemonic, shapes] of SHAPES) {
+for (const mnemonic of MNEMONICS) {
+  let shapes: Shapes | undefined;
   Object.defineProperty(Assembly.prototype, mnemonic, {
     value(this: Assembly, a?: Operand, b?: Operand, c?: Operand): void {
+      shapes ??= shapesOf(mnemonic);
       const forms = shapes.get(shapeOf(kindOf(a), kindOf(b), kindOf(c)));
       if (forms !== undefined) {
         for (let i = 0; i < forms.length; i++) {
@@ -377,11 +388,16 @@ function writeWord(bytes: Uint8Array, at: number, word: number): void {
 }
 
 /** The fault that names an instruction without a row, and says what is wrong with it. */
-function refuse(mnemonic: string, forms: readonly Form[] | undefined, ...operands: (Operand | undefined)[]): Error {
-  const call = show(mnemonic, ...operands), rows = FORMS.filter((form) => form.mnemonic === mnemonic);
+function refuse(
+  mnemonic: string,
+  forms: readonly Form[] | undefined,
+  ...operands: (Operand | undefined)[]
+): Error {
+  const call = show(mnemonic, ...operands), rows = formsOf(mnemonic);
   if (forms !== undefined) return new AssemblerFault(`Operands out of range: ${call}`);
   const isOpen = rows.some((form) =>
-    form.rm !== ABSENT && kindOf(operands[form.rm]) === Kind.MEMORY && form.operands[form.rm].memory !== Kind.MEMORY
+    form.rm !== ABSENT && kindOf(operands[form.rm]) === Kind.MEMORY &&
+    form.operands[form.rm].memory !== Kind.MEMORY
   );
   return new AssemblerFault(
     `No encoding takes these operands: ${call}${isOpen ? " (the memory may need a width)" : ""}; there is ` +

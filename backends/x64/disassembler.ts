@@ -10,7 +10,7 @@
  * It knows only what the assembler can produce: bytes from elsewhere may come out as `db`.
  */
 
-import { ABSENT, type Form, FORMS } from "./encodings.ts";
+import { ABSENT, addTo, type Form, formsOf, MNEMONICS } from "./encodings.ts";
 import {
   Kind,
   type Memory,
@@ -46,16 +46,18 @@ export interface Decoded {
   readonly text: string;
 }
 
-// Forms by prefix, escape and opcode; those that add a register to the opcode stand under all eight.
-const BY_OPCODE = new Map<number, Form[]>();
-for (const form of FORMS) {
-  for (let i = 0; i < (form.plus === ABSENT ? 1 : 8); i++) {
-    const key = keyOf(form.prefix, form.escape, form.opcode + i);
-    const forms = BY_OPCODE.get(key);
-    if (forms === undefined) BY_OPCODE.set(key, [form]);
-    else forms.push(form);
+/** Forms by prefix, escape and opcode; those that add a register to the opcode stand under all eight. */
+function sortByOpcode(): ReadonlyMap<number, readonly Form[]> {
+  const sorted = new Map<number, Form[]>();
+  for (const form of MNEMONICS.flatMap(formsOf)) {
+    const last = form.plus === ABSENT ? 0 : 7;
+    for (let i = 0; i <= last; i++) addTo(sorted, keyOf(form.prefix, form.escape, form.opcode + i), form);
   }
+  return sorted;
 }
+
+// Made when something is first listed, for the reason that rows are read late.
+let byOpcode: ReadonlyMap<number, readonly Form[]> | undefined;
 
 function keyOf(prefix: number, escape: number, opcode: number): number {
   return prefix << 16 | escape << 8 | opcode;
@@ -84,6 +86,7 @@ export function listBytes(bytes: Uint8Array, context: ListingContext = {}): Line
 
 /** Reads the instruction at an offset, or gives null where none of the table begins. */
 export function decode(bytes: Uint8Array, offset: number, context: ListingContext = {}): Decoded | null {
+  byOpcode ??= sortByOpcode();
   let at = offset;
   const prefix = bytes[at] === 0x66 || bytes[at] === 0xF2 || bytes[at] === 0xF3 ? bytes[at++] : 0;
   const rex = (bytes[at] & 0xF0) === 0x40 ? bytes[at++] : 0;
@@ -94,7 +97,7 @@ export function decode(bytes: Uint8Array, offset: number, context: ListingContex
   }
   const opcode = bytes[at++], modrm = bytes[at];
   const inMemory = modrm < 0xC0;
-  const form = BY_OPCODE.get(keyOf(prefix, escape, opcode))?.find((form) =>
+  const form = byOpcode.get(keyOf(prefix, escape, opcode))?.find((form) =>
     (form.rex & 8) === (rex & 8) &&
     (!form.modrm || form.reg !== ABSENT || form.digit === (modrm >> 3 & 7)) &&
     (!form.modrm || (inMemory ? form.operands[form.rm].memory : form.operands[form.rm].register) !== 0)

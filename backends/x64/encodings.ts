@@ -451,11 +451,11 @@ function kindsOf(def: OperandDef | undefined, form: Form): number[] {
 }
 
 /** Sorts the forms of one mnemonic by the operands they take. */
-function shapesOf(forms: readonly Form[]): Shapes {
+function sortForms(forms: readonly Form[]): Shapes {
   const shapes = new Map<number, Form[]>();
   for (const form of forms) {
     const [a, b, c] = [0, 1, 2].map((i) => kindsOf(form.operands[i], form));
-    for (const i of a) for (const j of b) for (const k of c) add(shapeOf(i, j, k), form);
+    for (const i of a) for (const j of b) for (const k of c) addTo(shapes, shapeOf(i, j, k), form);
   }
 
   // `mov [rbx], 5` could mean three things: memory of unsaid width is allowed where all forms agree on the width.
@@ -466,18 +466,40 @@ function shapesOf(forms: readonly Form[]): Shapes {
     else for (const form of takers) form.unsized = true;
   }
   return shapes;
-
-  function add(shape: number, form: Form): void {
-    const takers = shapes.get(shape);
-    if (takers === undefined) shapes.set(shape, [form]);
-    else takers.push(form);
-  }
 }
 
-/** All forms, in the order of their rows. */
-export const FORMS: readonly Form[] = ENCODINGS.map(readRow);
+/** Adds to the list under a key. */
+export function addTo<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
 
-/** The forms of each mnemonic by the operands they take. */
-export const SHAPES: ReadonlyMap<string, Shapes> = new Map(
-  [...Map.groupBy(FORMS, (form) => form.mnemonic)].map(([mnemonic, forms]) => [mnemonic, shapesOf(forms)]),
+// Reading all rows takes some milliseconds, which a program that never gets hot should not pay: a row is read when
+// its mnemonic is first used.
+const BOOKS = new Map(
+  [...Map.groupBy<string, Row>(ENCODINGS, ([signature]) => signature.split(" ", 1)[0])].map(
+    ([mnemonic, rows]) => {
+      let book: { readonly forms: readonly Form[]; readonly shapes: Shapes } | undefined;
+      const open = () => {
+        if (book !== undefined) return book;
+        const forms = rows.map(readRow);
+        return book = { forms, shapes: sortForms(forms) };
+      };
+      return [mnemonic, open];
+    },
+  ),
 );
+
+/** All mnemonics, in the order of their first rows. */
+export const MNEMONICS: readonly string[] = [...BOOKS.keys()];
+
+/** The forms of a mnemonic, in the order of their rows. */
+export function formsOf(mnemonic: string): readonly Form[] {
+  return BOOKS.get(mnemonic)!().forms;
+}
+
+/** The same forms by the operands they take. */
+export function shapesOf(mnemonic: string): Shapes {
+  return BOOKS.get(mnemonic)!().shapes;
+}

@@ -1,0 +1,124 @@
+/**
+ * The template-JIT pass: hot function → draft. It walks the bytecode once and asks the target for each instruction's
+ * template; what a template jumps to without knowing where it lies are labels, one for each instruction, one for each
+ * exit. Nothing is decided here about machine code, and nothing about where it will lie: the draft has holes, which
+ * the jump-patch pass fills.
+ *
+ * ```text
+ *  instruction 0    instruction 2    …    instruction n      exits, out of the way
+ *  ┌──────────────┬──────────────┬─────┬──────────────┬──────┬──────┬──────┐
+ *  │ guards, work │ guards, work │  …  │              │ exit │ exit │ poll │
+ *  └──────┼───────┴──────────────┴─────┴──────────────┴───▲──┴──────┴──────┘
+ *         └──────────── a guard fails ─────────────────────┘
+ * ```
+ */
+
+import { views } from "../core/memory.ts";
+import { Proto } from "../core/program.ts";
+import { type OpcodeDef, OPCODES } from "../core/opcodes.ts";
+import {
+  type Assembler,
+  type Draft,
+  type Exit,
+  type ExitReason,
+  type HotFunction,
+  Request,
+  type Site,
+  type Target,
+} from "../core/backend.ts";
+
+const { I32 } = views;
+
+/** The operands of an instruction word as its row has them. */
+function operandsOf(row: OpcodeDef, word: number): { a: number; b: number; c: number } {
+  const { Bx, sBx } = row.operands;
+  const b = Bx !== undefined ? word >>> 16 : sBx !== undefined ? word >> 16 : word >>> 16 & 0xFF;
+  return { a: word >>> 8 & 0xFF, b, c: word >>> 24 };
+}
+
+/** Compiles a hot function into a draft. */
+export function compileTemplates<A extends Assembler<L>, L>(
+  hot: HotFunction,
+  target: Target<A, L>,
+  opcodes: readonly OpcodeDef[] = OPCODES,
+): Draft {
+  const { code, loaded } = hot, proto = loaded.word, start = proto + Proto.CODE;
+  const asm = target.assembler();
+  const starts: number[] = [];
+  for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
+    starts.push(pc);
+  }
+  const labels = new Map<number, L>(starts.map((pc) => [pc, asm.label()]));
+  const end = asm.label();
+  const labelAt = (pc: number) => labels.get(pc) ?? end;
+  const entries = new Int32Array(code.length).fill(-1);
+  const exits: Exit[] = [];
+  /** Code that stands behind the instructions. */
+  const outside: (() => void)[] = [];
+  const interpret = asm.label("interpret the callee");
+  let interprets = false;
+
+  for (const [number, pc] of starts.entries()) {
+    const word = code[pc], row = opcodes[word & 0xFF];
+    const nextPc = starts[number + 1] ?? code.length;
+    const { a, b, c } = operandsOf(row, word);
+    const jump = row.operands.words?.indexOf("jump") ?? -1;
+    const to = jump < 0 ? pc : pc + 1 + jump + code[pc + 1 + jump];
+    const known = new Map<ExitReason, L>();
+    const site: Site<L> = {
+      a,
+      b,
+      c,
+      word: (index) => code[pc + 1 + index],
+      constant: (n) => ({ low: I32[proto - 2 - 2 * n], high: I32[proto - 1 - 2 * n] }),
+      proto,
+      nextPc: start + nextPc,
+      get next() {
+        return labelAt(nextPc);
+      },
+      get target() {
+        return labelAt(to);
+      },
+      backward: to <= pc,
+      exit(reason) {
+        let label = known.get(reason);
+        if (label === undefined) {
+          const made = label = asm.label(reason), index = exits.length;
+          known.set(reason, made);
+          exits.push({ pc, reason });
+          outside.push(() => {
+            asm.bind(made);
+            target.exit(asm, Request.STEP, index, start + pc, proto);
+          });
+        }
+        return label;
+      },
+      poll() {
+        const label = asm.label("poll");
+        outside.push(() => {
+          asm.bind(label);
+          target.exit(asm, Request.POLL, 0, start + to, proto);
+        });
+        return label;
+      },
+      get interpret() {
+        interprets = true;
+        return interpret;
+      },
+    };
+    asm.bind(labelAt(pc));
+    entries[pc] = asm.offset;
+    asm.comment(row.name);
+    const template = target.templates[row.name] ?? "exit";
+    if (template === "exit") target.jump(asm, site.exit("no-template"));
+    else template(asm, site);
+  }
+  asm.bind(end); // nothing leads here, the verifier has seen to that; but a label that is wanted has to lie somewhere
+  for (const write of outside) write();
+  if (interprets) {
+    asm.bind(interpret);
+    target.interpret(asm);
+  }
+  const { bytes, labels: places, fixups } = asm.finish();
+  return { hot, bytes, labels: places, fixups, exits, entries };
+}
