@@ -36,7 +36,7 @@ import type { Program } from "./core/program.ts";
 import { type Module, type NativeDef, ProgramExit, RuntimeFault } from "./core/machine.ts";
 import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
 import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
-import type { Backend, Runner } from "./core/backend.ts";
+import type { Backend, BackendContext, Runner } from "./core/backend.ts";
 import {
   type Artifacts,
   type Compilation,
@@ -52,6 +52,7 @@ import { createRegistry, type EventOf, type Plugin, type Registry, type RunEndEv
 import { createEngine, type Engine, type FunctionProfile } from "./core/engine.ts";
 import { core, THRESHOLD_MAX } from "./passes/mod.ts";
 import { interp } from "./backends/interp.ts";
+import { x64 } from "./backends/x64/mod.ts";
 import { std } from "./plugins/std.ts";
 import { math } from "./plugins/math.ts";
 import { timer } from "./plugins/timer.ts";
@@ -102,6 +103,7 @@ export const VERSION = "0.1.0";
 const BUILT_IN: readonly Plugin[] = [
   core,
   { name: "interpreter", doc: "The backend that runs everywhere.", backends: [interp] },
+  { name: "native", doc: "The backend that compiles to machine code.", backends: [x64] },
   std,
   math,
   timer,
@@ -380,9 +382,19 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     return { name: "embedder", doc: "Functions that the embedder gives to programs.", natives };
   }
 
-  function open(): Runner {
+  async function open(): Promise<Runner> {
+    await backend.prepare?.();
     const probe = backend.probe();
-    const context = { opcodes: registry.opcodes, count: options.stats ?? false, threshold: driver.threshold };
+    const [{ compileTemplates }, { patchJumps }] = await Promise.all([
+      import("./passes/template_jit.ts"),
+      import("./passes/jump_patch.ts"),
+    ]);
+    const context: BackendContext = {
+      opcodes: registry.opcodes,
+      count: options.stats ?? false,
+      threshold: driver.threshold,
+      compileHot: (hot, target) => patchJumps(compileTemplates(hot, target, registry.opcodes)),
+    };
     if (probe.ok) return backend.open(context);
     const details = { backend: backend.name, because: probe.because };
     tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
@@ -496,7 +508,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     views.F64[Control.EXECUTED / 2] = 0;
     const engine = createEngine({
       opcodes: registry.opcodes,
-      runner: runner ??= open(),
+      runner: runner ??= await open(),
       natives: registry.natives,
       libraries: registry.libraries,
       write: stdout.write,

@@ -5,9 +5,10 @@
  * the two together. Everything that has to visit any node (walking, rebuilding, dumping, JSON) follows the table and has
  * no case per kind, so a new kind is an interface and a row. Only writing a tree out as source text again knows each kind.
  *
- * Nothing here recurses: a sum of 100,000 terms is a tree 100,000 deep on its left side, and a long chain of else-ifs
- * is as deep on its right. :deep-trees: All traversals keep their own stack, and whoever compiles a tree has to do
- * likewise for these two shapes; the parser bounds the depth of everything else.
+ * Nothing here recurses: a sum of 100,000 terms is a tree 100,000 deep on its left side, as are calls of what was called
+ * (`f()()()`), and a long chain of else-ifs is as deep on its right. :deep-trees: All traversals keep their own stack,
+ * and whoever compiles a tree has to do likewise for these two shapes ({@linkcode leftPart} follows the first); the
+ * parser bounds the depth of everything else.
  *
  *     1 + 2 + 3         Binary           if (a) … else if (b) … else …       If
  *                      ╱      ╲                                             ╱ ╲ else
@@ -175,17 +176,17 @@ export interface Unary extends At<"Unary"> {
 export interface Await extends At<"Await"> {
   readonly operand: Expr;
 }
-/** `callee(args)` */
+/** `callee(args)` :deep-trees: */
 export interface Call extends At<"Call"> {
   readonly callee: Expr;
   readonly args: readonly Expr[];
 }
-/** `object[index]` */
+/** `object[index]` :deep-trees: */
 export interface Index extends At<"Index"> {
   readonly object: Expr;
   readonly index: Expr;
 }
-/** `object.name` */
+/** `object.name` :deep-trees: */
 export interface Member extends At<"Member"> {
   readonly object: Expr;
   readonly name: Ident;
@@ -418,6 +419,22 @@ export function mapAst<Root extends Node>(root: Root, change: (node: Node) => No
     },
   });
   return after(root) as Root;
+}
+
+/** The part of an expression that may be as deep as the text is long; null if none is. :deep-trees: */
+export function leftPart(expr: Expr): Expr | null {
+  switch (expr.kind) {
+    case "Binary":
+    case "Logical":
+      return expr.left;
+    case "Call":
+      return expr.callee;
+    case "Index":
+    case "Member":
+      return expr.object;
+    default:
+      return null;
+  }
 }
 
 function isList(child: Node | readonly Node[]): child is readonly Node[] {
@@ -707,30 +724,12 @@ function endsInOpenIf(stmt: Stmt): boolean {
 
 /** Whether an expression's text begins with what begins a block or a function declaration. */
 function startsLikeStatement(expr: Expr): boolean {
-  for (;;) {
-    switch (expr.kind) {
-      case "MapLit":
-        return true;
-      case "FunctionExpr":
-        return expr.name !== null;
-      case "Assign":
-        expr = expr.target;
-        break;
-      case "Binary":
-      case "Logical":
-        expr = expr.left;
-        break;
-      case "Call":
-        expr = expr.callee;
-        break;
-      case "Index":
-      case "Member":
-        expr = expr.object;
-        break;
-      default:
-        return false;
-    }
+  for (let first: Expr | null = expr; first !== null;) {
+    if (first.kind === "MapLit") return true;
+    if (first.kind === "FunctionExpr") return first.name !== null;
+    first = first.kind === "Assign" ? first.target : leftPart(first);
   }
+  return false;
 }
 
 function formatFloat(value: number): string {

@@ -187,6 +187,8 @@ export interface Backend {
   readonly name: string;
   /** One sentence. */
   readonly doc: string;
+  /** Loads what it consists of, if that is more than what is here already; called once, before the others. */
+  prepare?(): Promise<void>;
   /** Whether it can work on this machine, with these permissions. */
   probe(): Probe;
   /** Makes it ready to run; called only after a `probe` that was ok. */

@@ -197,25 +197,33 @@ function operandOf(machine: Machine, kind: OperandKind | undefined, bits: number
   }
 }
 
+/** Does the instruction at the machine's pc, by calling its row's `exec`; gives its {@linkcode Stop}. */
+export function makeStep(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
+  return (machine) => {
+    const w = I32[machine.pc++];
+    const { operands, swapped, exec } = rows[w & 0xFF];
+    const wide = operands.Bx ?? operands.sBx;
+    const a = operandOf(machine, operands.A, w >>> 8 & 0xFF);
+    const b = wide !== undefined
+      ? operandOf(machine, wide, operands.sBx !== undefined ? w >> 16 : w >>> 16)
+      : operandOf(machine, operands.B, w >>> 16 & 0xFF);
+    return (swapped
+      ? exec(machine, b, a, 0)
+      : exec(machine, a, b, operandOf(machine, operands.C, w >>> 24))) || 0;
+  };
+}
+
 /**
  * The same without a loop of its own: looks up each row and calls its `exec`. It takes several times as long for an
  * instruction, but is there at once, where writing and compiling the loop takes about 10 ms. So programs begin here,
  * and go over when the first counter runs out; most never do.
  */
 export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
+  const step = makeStep(rows);
   return (machine) => {
     for (;;) {
-      const w = I32[machine.pc++];
-      const { operands, swapped, exec } = rows[w & 0xFF];
-      const wide = operands.Bx ?? operands.sBx;
-      const a = operandOf(machine, operands.A, w >>> 8 & 0xFF);
-      const b = wide !== undefined
-        ? operandOf(machine, wide, operands.sBx !== undefined ? w >> 16 : w >>> 16)
-        : operandOf(machine, operands.B, w >>> 16 & 0xFF);
-      const stop = swapped
-        ? exec(machine, b, a, 0)
-        : exec(machine, a, b, operandOf(machine, operands.C, w >>> 24));
-      if (stop) return stop;
+      const stop = step(machine);
+      if (stop !== 0) return stop;
     }
   };
 }

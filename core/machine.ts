@@ -1052,7 +1052,9 @@ export function beginCall(
   store(slot + 2);
   machine.base = base;
   const proto = I32[slot + 1] === HI_FUNCTION ? I32[(I32[slot] << 1) + 1] : 0;
-  if (proto !== 0 && I32[proto + Proto.ARITY] === count) {
+  const arity = proto === 0 ? NaN : I32[proto + Proto.ARITY];
+  // A function runs as the task that settles the future, an async one (-1 - arity) just as well.
+  if (arity === count || arity === -1 - count) {
     beginTask(machine, slot, proto, future);
     return Stop.NONE;
   }

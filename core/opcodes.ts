@@ -73,7 +73,7 @@ const {
 const { FRAME_TOP, STACK_LIMIT, ALLOC_CURSOR, ALLOC_END } = Control;
 const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
 const P_ARITY = Proto.ARITY, P_FRAME = Proto.FRAME, P_COUNTER = Proto.COUNTER, P_CODE = Proto.CODE;
-const HOT_LOOP = Stop.HOT_LOOP, HOT_CALL = Stop.HOT_CALL, FINISHED = Stop.FINISHED;
+const HOT_CALL = Stop.HOT_CALL, FINISHED = Stop.FINISHED;
 const KIND_STRUCT = Kind.STRUCT;
 const INT_LIMIT = 140737488355328; // 2^47
 const TWO_32 = 4294967296;
@@ -1716,7 +1716,6 @@ const FIRST_ARITHMETIC = OP.ADD, FIRST_RELATION = OP.JUMP_LT;
 export const SCOPE = {
   I32,
   F64,
-  Proto,
   HI_UINT,
   HI_BOOL,
   HI_NIL,
@@ -1743,7 +1742,6 @@ export const SCOPE = {
   INT_LIMIT,
   TWO_32,
   FINISHED,
-  HOT_LOOP,
   HOT_CALL,
   areEqual,
   awaitValue,

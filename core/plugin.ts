@@ -236,7 +236,7 @@ const LISTS = {
   backends: {
     what: "backend",
     key: "name",
-    shape: { name: "required", doc: "required", probe: "required", open: "required" },
+    shape: { name: "required", doc: "required", prepare: "optional", probe: "required", open: "required" },
   },
 } as const satisfies {
   readonly [List in keyof Plugin]?: {

@@ -30,7 +30,7 @@ import type {
   UnaryOp,
   VarDecl,
 } from "../core/ast.ts";
-import { OPERATOR_PRECEDENCE, PRECEDENCE } from "../core/ast.ts";
+import { leftPart, OPERATOR_PRECEDENCE, PRECEDENCE } from "../core/ast.ts";
 import type { DetailsOf, Diagnostic, DiagnosticCode, DIAGNOSTICS, Diagnostics } from "../core/diagnostics.ts";
 import { suggest } from "../core/diagnostics.ts";
 import type { SourceFile } from "../core/source.ts";
@@ -402,22 +402,6 @@ function parseEmpty(p: ParserFace, start: number): Stmt {
   const error = p.diagnostics.report("U0118", { source: p.source, start, end });
   error.notes.push({ message: "remove it, or write {} for a body that does nothing" });
   return { kind: "Block", start, end, body: [] };
-}
-
-/** The part of an expression that later passes reach without recursion, however long the chain; null if it has none. */
-function leftPart(expr: Expr): Expr | null {
-  switch (expr.kind) {
-    case "Binary":
-    case "Logical":
-      return expr.left;
-    case "Call":
-      return expr.callee;
-    case "Index":
-    case "Member":
-      return expr.object;
-    default:
-      return null;
-  }
 }
 
 function finishExpression(p: ParserFace, expr: Expr, start: number): Stmt {

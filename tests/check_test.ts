@@ -136,5 +136,6 @@ Deno.test("checkProgram() finishes early where there is too much to say", () => 
 
 Deno.test("checkProgram() takes deep trees", () => {
   assertEquals(codes("var a = 1; print a" + " + a".repeat(50_000) + ";"), []);
+  assertEquals(codes("var a = 1; print a" + "()[a].a".repeat(10_000) + ";"), []);
   assertEquals(codes("var a = 1; if (a) {}" + " else if (a) {}".repeat(50_000)), []);
 });

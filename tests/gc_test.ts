@@ -336,6 +336,33 @@ heapTest("a full heap is HeapExhausted, and usable again once there is garbage",
   assertStrictEquals(stringLength(newString(2 * MIB)), 2 * MIB);
 });
 
+heapTest("a heap that is all but full is given up before collecting is all there is to do", () => {
+  setHeapLimit(16 * MIB);
+  setObject(register(0), Kind.ARRAY, newArray(1 << 18));
+  const keep = (item: () => number) => {
+    safepoint(4);
+    setObject(register(1), Kind.CELL, item());
+    appendItem(I32[register(0)], register(1));
+  };
+  setNil(register(1));
+  const cells = (15.4 * MIB - 8 * (1 << 18)) / 16;
+  for (let i = 0; i < cells; i++) {
+    safepoint(2);
+    setObject(register(1), Kind.CELL, newCell(register(1)));
+  }
+  setObject(register(2), Kind.CELL, I32[register(1)]);
+  const { collections } = heapStats();
+  // Almost everything is garbage now, so that each of some hundred collections would free a little.
+  assertThrows(() => {
+    for (;;) {
+      churn(16 * 1024);
+      keep(() => newCell(register(1)));
+    }
+  }, HeapExhausted);
+  const more = heapStats().collections - collections;
+  assert(more < 100, `${more} collections`);
+});
+
 heapTest("appending to a string that is almost all of the heap does not collect each time", () => {
   setObject(register(0), Kind.STRING, newString(16 * MIB));
   const { collections } = heapStats();

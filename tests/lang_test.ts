@@ -159,6 +159,21 @@ print ${each(5_000, () => "one == 2").join(" || ")};`,
     slow: ["gc"],
   },
   {
+    name: "chains of 10,000 calls, indices and properties",
+    source: `struct Link { a; }
+function f() { return f; }
+var list = [7];
+push(list, list);
+var link = Link(7);
+link.a = link;
+print f${"()".repeat(10_000)} == f;
+print list${"[1]".repeat(10_000)}[0];
+print link${".a".repeat(10_000)} == link;
+list${"[1]".repeat(10_000)}[0] += 1;
+print list[0];`,
+    expect: "true\n7\ntrue\n8\n",
+  },
+  {
     name: "an else-if chain of 1,000 branches",
     source: `function f(x) {
 ${each(1_000, (i) => `if (x == ${i}) { return "branch ${i}"; } else`).join(" ")} { return "none"; }

@@ -44,13 +44,13 @@ function 0 main, 0 parameters, 1 register
     k1  later #3
 
    1 | function counter(step) {
-     0  CLOSURE          r0, k0              ; r0 = function(counter #1)
-     2  SET_GLOBAL       r0, g0              ; counter = r0
+     0  CLOSURE           r0, k0              ; r0 = function(counter #1)
+     2  SET_GLOBAL        r0, g0              ; counter = r0
 
    9 | async function later() { struct P { x; } import "m.unna" as m; return await P; }
-     4  CLOSURE          r0, k1              ; r0 = function(later #3)
-     6  SET_GLOBAL       r0, g1              ; later = r0
-     8  RETURN_NIL                           ; return nil
+     4  CLOSURE           r0, k1              ; r0 = function(later #3)
+     6  SET_GLOBAL        r0, g1              ; later = r0
+     8  RETURN_NIL                            ; return nil
 
 function 1 counter, 1 parameter, 3 registers
   constants
@@ -58,15 +58,15 @@ function 1 counter, 1 parameter, 3 registers
     k1  anonymous #2
 
    1 | function counter(step) {
-     0  NEW_CELL         r0, r0              ; r0 = cell(r0)
+     0  NEW_CELL          r0, r0              ; r0 = cell(r0)
 
    2 | var n = 0.5;
-     1  LOAD_CONST       r1, k0              ; r1 = 0.5
-     2  NEW_CELL         r1, r1              ; r1 = cell(r1)
+     1  LOAD_CONST        r1, k0              ; r1 = 0.5
+     2  NEW_CELL          r1, r1              ; r1 = cell(r1)
 
    3 | return function () {
-     3  CLOSURE          r2, k1              ; r2 = function(anonymous #2)
-     5  RETURN           r2                  ; return r2
+     3  CLOSURE           r2, k1              ; r2 = function(anonymous #2)
+     5  RETURN            r2                  ; return r2
 
 function 2 anonymous, 0 parameters, 4 registers
   constants
@@ -78,26 +78,26 @@ function 2 anonymous, 0 parameters, 4 registers
     c1  step: register r0 of the maker
 
    4 | n += step;
-     0  GET_CAPTURE      r0, c0              ; r0 = *n
-     1  GET_CAPTURE      r1, c1              ; r1 = *step
-     2  ADD              r0, r0, r1          ; r0 = r0 + r1
-     3  SET_CAPTURE      r0, c0              ; *n = r0
+     0  GET_CAPTURE       r0, c0              ; r0 = *n
+     1  GET_CAPTURE       r1, c1              ; r1 = *step
+     2  ADD               r0, r0, r1          ; r0 = r0 + r1
+     3  SET_CAPTURE       r0, c0              ; *n = r0
 
    5 | if (n > 1) print n + " o'clock";
-     4  GET_CAPTURE      r0, c0              ; r0 = *n
-     5  JUMP_NOT_GT_K    r0, k0, @10         ; if !(r0 > 1): goto 10
-     7  GET_CAPTURE      r0, c0              ; r0 = *n
-     8  ADD_K            r0, r0, k1          ; r0 = r0 + " o'clock"
-     9  PRINT            r0                  ; print r0
+     4  GET_CAPTURE       r0, c0              ; r0 = *n
+     5  JUMP_NOT_GT_K     r0, k0, @10         ; if !(r0 > 1): goto 10
+     7  GET_CAPTURE       r0, c0              ; r0 = *n
+     8  ADD_K             r0, r0, k1          ; r0 = r0 + " o'clock"
+     9  PRINT             r0                  ; print r0
 
    6 | return p.hour(n, 2, 3);
-    10  GET_GLOBAL       r0, g2              ; r0 = p
-    12  GET_FIELD        r0, r0, k2          ; r0 = r0.hour
-    16  GET_CAPTURE      r1, c0              ; r1 = *n
-    17  LOAD_INT         r2, 2               ; r2 = 2
-    18  LOAD_INT         r3, 3               ; r3 = 3
-    19  CALL             r0, 3               ; r0 = r0(r1 … r3)
-    20  RETURN           r0                  ; return r0
+    10  GET_GLOBAL        r0, g2              ; r0 = p
+    12  GET_FIELD         r0, r0, k2          ; r0 = r0.hour
+    16  GET_CAPTURE       r1, c0              ; r1 = *n
+    17  LOAD_INT          r2, 2               ; r2 = 2
+    18  LOAD_INT          r3, 3               ; r3 = 3
+    19  CALL              r0, 3               ; r0 = r0(r1 … r3)
+    20  RETURN            r0                  ; return r0
 
 async function 3 later, 0 parameters, 3 registers
   constants
@@ -105,10 +105,10 @@ async function 3 later, 0 parameters, 3 registers
     k1  "m.unna"
 
    9 | async function later() { struct P { x; } import "m.unna" as m; return await P; }
-     0  LOAD_CONST       r0, k0              ; r0 = struct P {x}
-     1  IMPORT           r1, 0, k1           ; r1 = import "m.unna"
-     3  AWAIT            r2, r0              ; r2 = await r0
-     4  RETURN           r2                  ; return r2
+     0  LOAD_CONST        r0, k0              ; r0 = struct P {x}
+     1  IMPORT            r1, 0, k1           ; r1 = import "m.unna"
+     3  AWAIT             r2, r0              ; r2 = await r0
+     4  RETURN            r2                  ; return r2
 `,
   );
 });

@@ -100,6 +100,22 @@ Deno.test("builtins refuse what they cannot take, called either way", async () =
   }
 });
 
+Deno.test("opcodes that stand for builtins fail with the words of those", async () => {
+  for (
+    const [name, args] of [["push", "1, 2"], ["pop", '"abc"'], ["length", "5"], ["has", "[1], 0"], [
+      "has",
+      "{}, nil",
+    ]]
+  ) {
+    const [direct, indirect] = await Promise.all(bothCalls(name, args).map(errorOf));
+    assertStrictEquals(direct, indirect);
+  }
+  assertStrictEquals(
+    await errorOf("push(1, 2);"),
+    "Runtime Error: push expects (array: array, value: any), but got (int, int).",
+  );
+});
+
 Deno.test("has() and remove() refuse what cannot be a key", async () => {
   for (const key of ["nil", "[]", "{}", "length", "0.0 / 0.0"]) {
     const kind = { "nil": "nil", "[]": "array", "{}": "map", "length": "function" }[key] ?? "nan";

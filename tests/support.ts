@@ -31,6 +31,13 @@ export interface Config {
 export const CONFIGS: readonly Config[] = [
   { name: "interp", options: { backend: "interp" } },
   { name: "interp with gc stress", options: { backend: "interp", gcStress: true }, tag: "gc" },
+  { name: "x64, everything hot", options: { backend: "x64", threshold: 1 } },
+  { name: "x64", options: { backend: "x64" } },
+  {
+    name: "x64, everything hot, with gc stress",
+    options: { backend: "x64", threshold: 1, gcStress: true },
+    tag: "gc",
+  },
 ];
 
 /** A heap that is small enough for hundreds of runtimes one after the other, in bytes. */

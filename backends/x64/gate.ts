@@ -77,7 +77,7 @@ function loadAddress(word: number): bigint {
 }
 
 /** The code with the distances filled in, and where its labels are. Its jumps stay within it. */
-function finish(asm: X64Assembler): { bytes: Uint8Array; offsetOf(label: Label): number } {
+export function finish(asm: X64Assembler): { bytes: Uint8Array; offsetOf(label: Label): number } {
   const { bytes, labels, fixups } = asm.finish();
   const offsetOf = ({ id }: Label) => {
     const offset = labels[id];

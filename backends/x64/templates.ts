@@ -23,6 +23,7 @@
 
 import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX } from "../../core/memory.ts";
 import * as value from "../../core/value.ts";
+import { isStressed } from "../../core/heap.ts";
 import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
@@ -99,7 +100,7 @@ function loadConstant(asm: Asm, site: X64Site, to: R64, n: number): void {
 /** The constant `n` as a signed payload shifted to the top, if an instruction can have it as an immediate. */
 function shiftedConstant(site: X64Site, n: number): number | null {
   const { low, high } = site.constant(n);
-  const small = low << 15 >> 15;
+  const small = low << 16 >> 16;
   return small === low && high === (low >> 31 | HI_UINT) ? low * 65536 : null;
 }
 
@@ -555,6 +556,8 @@ function setItem(second: Second): X64Template {
 
 /** rax = ref of a new object of `units`; exits when the hole is full. Changes nothing before that. */
 function allocateUnits(asm: Asm, site: X64Site, units: number): void {
+  // In stress mode every allocation has to collect, which only the interpreter does.
+  if (isStressed()) asm.jmp(site.exit("allocation"));
   asm.mov(eax, control(Control.ALLOC_CURSOR));
   asm.lea(rcx, mem(rax, units));
   asm.cmp(ecx, control(Control.ALLOC_END));

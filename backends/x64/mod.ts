@@ -1,0 +1,25 @@
+/**
+ * The x86-64 backend: hot functions run as machine code, everything else in the interpreter. The parts are loaded when
+ * the backend is prepared, since most of a short program's time would go into loading what it never uses.
+ */
+
+import type { Backend } from "../../core/backend.ts";
+
+let parts: typeof import("./native.ts") | undefined;
+
+/** The parts; whoever asks has prepared them. */
+function loaded(): typeof import("./native.ts") {
+  if (parts === undefined) throw new Error("The x64 backend is used before it was prepared: this is a bug");
+  return parts;
+}
+
+/** Runs hot functions as machine code. */
+export const x64: Backend = {
+  name: "x64",
+  doc: "Compiles hot functions to x86-64 machine code; needs --allow-ffi and an x86-64 processor.",
+  async prepare() {
+    parts ??= await import("./native.ts");
+  },
+  probe: () => loaded().probe(),
+  open: (context) => loaded().open(context),
+};

@@ -1,0 +1,103 @@
+/**
+ * The few pieces of machine code that all compiled functions share: how they are entered, and how they are left with
+ * the machine's state in the control words. Where code goes when it is left for good or comes back is `runner.ts`'s.
+ *
+ * ```text
+ *             resume                                    exit · return · interpret
+ *  gate ────► load r12 r13 r14 r15, jump to TARGET ───► store base, pc, request ────► gate
+ * ```
+ */
+
+import { Control, views } from "../../core/memory.ts";
+import { HI_UINT } from "../../core/value.ts";
+import { Proto } from "../../core/program.ts";
+import { Request } from "../../core/backend.ts";
+import { createAssembler } from "./assembler.ts";
+import { finish, type Gate } from "./gate.ts";
+import type { ExecutableMemory } from "./memory.ts";
+import {
+  dword,
+  eax,
+  ecx,
+  esi,
+  imm64,
+  mem,
+  r12,
+  r12d,
+  r13d,
+  r14,
+  r15,
+  rax,
+  rbx,
+  rcx,
+  rip,
+} from "./operands.ts";
+
+const { I32 } = views;
+
+/** Rounds of native loops between two looks at the outside. */
+const POLL_ROUNDS = 1 << 20;
+
+/** Room for the stubs. */
+export const STUB_BYTES = 256;
+
+const control = (word: number) => dword(mem(rbx, 4 * word));
+
+/** Writes the stubs at `offset` and stores their addresses; gives the offset by which the gate enters code. */
+export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate): number {
+  const asm = createAssembler();
+  const resume = asm.label("resume"), leave = asm.label("exit");
+  const returned = asm.label("return"), interpret = asm.label("interpret");
+
+  // What :native-promise: of templates.ts says. The gate has set rbx.
+  asm.bind(resume);
+  asm.mov(r15, memory.address(0));
+  asm.mov(r12d, control(Control.NATIVE_BASE));
+  asm.lea(r12, mem(rbx, r12, 4));
+  asm.mov(r14, imm64(0, HI_UINT));
+  asm.mov(r13d, POLL_ROUNDS);
+  asm.mov(eax, control(Control.TARGET));
+  asm.add(rax, r15);
+  asm.jmp(rax);
+
+  // A caller without native code: the record at ecx has been popped, its base is in r12.
+  asm.bind(returned);
+  asm.mov(esi, dword(mem(rbx, rcx, 4, 8)));
+  asm.mov(control(Control.NATIVE_PROTO), esi);
+  asm.mov(ecx, dword(mem(rbx, rcx, 4)));
+  asm.mov(eax, Request.LEAVE);
+  asm.jmp(leave);
+
+  // A callee without native code: its proto word is in eax, its window in r12.
+  asm.bind(interpret);
+  asm.mov(control(Control.NATIVE_PROTO), eax);
+  asm.lea(ecx, mem(rax, Proto.CODE));
+  asm.mov(eax, Request.CALL);
+
+  // eax = request, ecx = pc, r12 = window; the proto word has been stored.
+  asm.bind(leave);
+  asm.mov(control(Control.REQUEST), eax);
+  asm.mov(control(Control.NATIVE_PC), ecx);
+  asm.sub(r12, rbx);
+  asm.shr(r12, 2);
+  asm.mov(control(Control.NATIVE_BASE), r12d);
+  asm.lea(rcx, mem(r15, gate.exit));
+  asm.lea(rax, rip(resume));
+  asm.jmp(rcx);
+
+  const { bytes, offsetOf } = finish(asm);
+  if (bytes.length > STUB_BYTES) throw new Error(`The stubs take ${bytes.length} bytes: this is a bug`);
+  memory.write(offset, bytes);
+  for (
+    const [word, label] of [
+      [Control.STUB_EXIT, leave],
+      [Control.STUB_RETURN, returned],
+      [Control.STUB_ENTER, interpret],
+    ] as const
+  ) {
+    const address = memory.address(offset + offsetOf(label));
+    I32[word] = Number(BigInt.asIntN(32, address));
+    I32[word + 1] = Number(BigInt.asIntN(32, address >> 32n));
+  }
+  return offset + offsetOf(resume);
+}
