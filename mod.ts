@@ -109,6 +109,9 @@ const BUILT_IN: readonly Plugin[] = [
   timer,
 ];
 
+/** The built-in backends; the first is there everywhere. */
+export const BACKENDS: readonly Backend[] = BUILT_IN.flatMap(({ backends = [] }) => backends);
+
 /** Runs what no other backend was asked for, and what the others cannot run here. */
 const FALLBACK = interp.name;
 const DEFAULT_HEAP = 1024 * 1024 * 1024;

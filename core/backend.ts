@@ -69,6 +69,8 @@ export type Templates<A, L, N extends string = string> = { readonly [K in N]: Te
 /** A function that is to be compiled. */
 export interface HotFunction {
   readonly loaded: LoadedFunction;
+  /** Whether executed instructions are to be counted, in the control word `EXECUTED_NATIVE`. */
+  readonly count: boolean;
   /** Its code as it is now, with specialised forms and filled caches. */
   readonly code: Int32Array;
 }
@@ -138,6 +140,8 @@ export interface Target<A extends Assembler<L>, L> {
   assembler(): A;
   /** Writes a jump to a label. */
   jump(asm: A, label: L): void;
+  /** Writes code that counts one instruction. */
+  count(asm: A): void;
   /** Writes the code of exit number `index`: the interpreter goes on at `pc`, a word of the function at `proto`. */
   exit(asm: A, request: Request, index: number, pc: number, proto: number): void;
   /** Writes the code that leaves at a callee without native code. */
@@ -158,6 +162,44 @@ export const Request = {
 /** One of {@linkcode Request}. */
 export type Request = (typeof Request)[keyof typeof Request];
 
+/** Something that happened to hot code; what `--jit-log` and the views show. */
+export type JitEvent =
+  | {
+    readonly kind: "hot";
+    readonly loaded: LoadedFunction;
+    readonly because: "loop" | "calls";
+    readonly pc: number;
+  }
+  | {
+    readonly kind: "compiled";
+    readonly code: Code;
+    /** Where it lies in the code cache. */
+    readonly offset: number;
+    /** Address of that place in the process. */
+    readonly address: bigint;
+    readonly microseconds: number;
+    /** 1 for the first time. */
+    readonly compilation: number;
+  }
+  | { readonly kind: "exit"; readonly code: Code; readonly exit: Exit; readonly count: number }
+  | { readonly kind: "refused"; readonly loaded: LoadedFunction; readonly because: string }
+  | { readonly kind: "evicted"; readonly code: Code };
+
+/** Native code did what the processor forbids. The message is a report for people: where, and the code around. */
+export class NativeFault extends Error {
+  override readonly name = "NativeFault";
+}
+
+/** How native code is to be run; what is left out is chosen. */
+export interface NativeOptions {
+  /** How executable memory is made: `dual` or `mprotect`. */
+  readonly memory?: string;
+  /** How it is entered: `bsearch` or `fnptr`. */
+  readonly gate?: string;
+  /** Bytes of machine code that are kept. */
+  readonly cache?: number;
+}
+
 /** Compiles a hot function for a target: the hot stage of the pipeline. */
 export type CompileHot = <A extends Assembler<L>, L>(hot: HotFunction, target: Target<A, L>) => Code;
 
@@ -173,12 +215,19 @@ export interface BackendContext {
   readonly threshold: number;
   /** The hot stage: template-jit and jump-patch. */
   readonly compileHot: CompileHot;
+  readonly native?: NativeOptions;
+  /** Is told what happens to hot code. */
+  observe?(event: JitEvent): void;
 }
 
 /** An open backend. */
 export interface Runner {
   /** Runs from the machine's state until it cannot go on by itself; gives the `Stop` that tells why. */
   run(machine: Machine): number;
+  /** The code of all functions that have some now, and how often each exit was taken. */
+  compiled?(): readonly { readonly code: Code; readonly exits: Int32Array }[];
+  /** Lets go of what belongs to a machine that is gone. */
+  dispose?(): void;
 }
 
 /** A way of running code. */
@@ -190,7 +239,7 @@ export interface Backend {
   /** Loads what it consists of, if that is more than what is here already; called once, before the others. */
   prepare?(): Promise<void>;
   /** Whether it can work on this machine, with these permissions. */
-  probe(): Probe;
+  probe(options?: NativeOptions): Probe;
   /** Makes it ready to run; called only after a `probe` that was ok. */
   open(context: BackendContext): Runner;
 }

@@ -134,6 +134,10 @@ function makeStubs(): void {
 
 /** Makes an engine with the given parts. */
 export function createEngine(options: EngineOptions): Engine {
+  // What the program before has left behind goes first: nothing below collects.
+  safepoint(
+    16 + options.natives.length + options.libraries.reduce((sum, { natives }) => sum + 1 + natives.length, 0),
+  );
   makeStubs();
   const { runner, opcodes } = options;
   const loaded = new Map<string, Module>();
@@ -182,6 +186,7 @@ export function createEngine(options: EngineOptions): Engine {
       machine.ready.length = 0;
       machine.suspended.clear();
       machine.running.length = 0;
+      runner.dispose?.();
       disposeMachine(machine);
     },
   };
@@ -196,6 +201,8 @@ export function createEngine(options: EngineOptions): Engine {
             break;
           case Stop.HOT_CALL:
             grantCalls(machine.proto);
+            break;
+          case Stop.POLL:
             break;
           default:
             return;

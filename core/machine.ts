@@ -61,6 +61,8 @@ export const Stop = {
   HOT_CALL: 3,
   /** The innermost task waits, and no task is below it in this run. */
   WAITING: 4,
+  /** Native code has run for a while; nothing else happened. */
+  POLL: 5,
 } as const;
 
 /** A program's module: the names of a file's globals and where they lie. */

@@ -83,6 +83,8 @@ export const Control = {
   ALLOC_END: 20,
   /** Instructions executed; only the counting loop of `--stats` writes it (a double, so 8-byte aligned). */
   EXECUTED: 22,
+  /** The same for native code, as an integer of 64 bits. */
+  EXECUTED_NATIVE: 24,
 
   // For native code. Addresses take two words, the lower half first.
 

@@ -109,6 +109,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
     asm.bind(labelAt(pc));
     entries[pc] = asm.offset;
     asm.comment(row.name);
+    if (hot.count) target.count(asm);
     const template = target.templates[row.name] ?? "exit";
     if (template === "exit") target.jump(asm, site.exit("no-template"));
     else template(asm, site);

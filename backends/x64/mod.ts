@@ -20,6 +20,6 @@ export const x64: Backend = {
   async prepare() {
     parts ??= await import("./native.ts");
   },
-  probe: () => loaded().probe(),
+  probe: (options) => loaded().probe(options),
   open: (context) => loaded().open(context),
 };

@@ -4,7 +4,7 @@
  */
 
 import { Control } from "../../core/memory.ts";
-import type { BackendContext, Probe, Runner, Target } from "../../core/backend.ts";
+import type { BackendContext, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { dword, eax, ecx, type Label, mem, qword, rbx } from "./operands.ts";
 import { isRefusal } from "./memory.ts";
@@ -16,6 +16,7 @@ const target: Target<X64Assembler, Label> = {
   templates: TEMPLATES,
   assembler: createAssembler,
   jump: (asm, label) => asm.jmp(label),
+  count: (asm) => asm.add(qword(mem(rbx, 4 * Control.EXECUTED_NATIVE)), 1),
   exit(asm, request, index, pc, proto) {
     asm.mov(ecx, pc);
     asm.mov(dword(mem(rbx, 4 * Control.NATIVE_PROTO)), proto);
@@ -27,14 +28,14 @@ const target: Target<X64Assembler, Label> = {
 };
 
 /** Whether native code works in this process. */
-export function probe(): Probe {
-  const world = nativeWorld();
+export function probe(options?: NativeOptions): Probe {
+  const world = nativeWorld(options);
   return isRefusal(world) ? { ok: false, because: world.because } : { ok: true };
 }
 
 /** A runner that compiles what is hot. */
 export function open(context: BackendContext): Runner {
-  const world = nativeWorld();
+  const world = nativeWorld(context.native);
   if (isRefusal(world)) throw new Error(`The x64 backend was opened though ${world.because}`);
   return createRunner(world, context, target);
 }

@@ -13,6 +13,10 @@
  *
  * A function is compiled when a counter of its own first runs out. An exit makes the interpreter do one instruction,
  * which also specialises it; a function that keeps exiting is compiled again with what was learnt.
+ *
+ * :return-places: Frames keep where native callers go on (machine.ts). When code moves or goes, the frames that return
+ * into it are told: into the new code at the same pc, or to the interpreter. So any code can go at any time, also when
+ * it is on the stack, as long as the processor is not in it; and here it never is.
  */
 
 import { Control, FRAME_WORDS, FRAMES, views } from "../../core/memory.ts";
@@ -20,93 +24,157 @@ import { Proto } from "../../core/program.ts";
 import { functionAt, type Machine, Stop } from "../../core/machine.ts";
 import { OP } from "../../core/opcodes.ts";
 import { makeLoop, makeStep, makeStepper } from "../../core/dispatch.ts";
-import { type BackendContext, type Code, Request, type Runner, type Target } from "../../core/backend.ts";
+import {
+  type BackendContext,
+  type Code,
+  type JitEvent,
+  NativeFault,
+  Request,
+  type Runner,
+  type Target,
+} from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
 import type { Label } from "./operands.ts";
-import type { NativeWorld } from "./world.ts";
+import type { Fault } from "./gate.ts";
+import { describeFault } from "./report.ts";
+import type { NativeWorld, Piece } from "./world.ts";
 
-const { I32 } = views;
+const { I32, F64 } = views;
 
-/** A piece of code in its place. */
-interface Installed {
+/** A function's code in its place. */
+interface Installed extends Piece {
   readonly code: Code;
-  readonly place: { readonly offset: number; readonly size: number };
   /** Offset in the code cache for each pc of the function; -1 for operand words. */
   readonly entries: Int32Array;
-  /** Exits taken since it was installed. */
-  exits: number;
+  /** How often each exit has been taken. */
+  readonly exits: Int32Array;
+  /** Exits since the last look. */
+  recent: number;
   /** How often the function has been compiled. */
-  readonly compilations: number;
+  readonly compilation: number;
 }
 
 /** Exits after which a function is compiled anew if its code has been specialised since; doubled each time. */
 const PATIENCE = 64;
 const COMPILATIONS_MAX = 8;
 
-/** Makes a runner over the process's native world. */
+/** Rounds and calls after which a function whose code was evicted is hot again. */
+const COOLED = 10_000;
+
+/** Makes a runner over a native world. */
 export function createRunner(
   world: NativeWorld,
   context: BackendContext,
   target: Target<X64Assembler, Label>,
 ): Runner {
   const { opcodes, count, compileHot } = context;
-  const { gate, memory, cache, resume } = world;
+  const { gate, memory, resume } = world;
   const installed = new Map<number, Installed>();
   const refused = new Set<number>();
   const step = makeStep(opcodes);
   const stepper = makeStepper(opcodes);
-  let loop = (machine: Machine): number => {
+  let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
     const stop = stepper(machine);
-    if (stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) loop = makeLoop(opcodes, { count });
+    if (stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) loop = makeLoop(opcodes);
     return stop;
   };
 
-  return { run };
+  return {
+    run,
+    compiled: () => [...installed.values()].map(({ code, exits }) => ({ code, exits })),
+    dispose() {
+      for (const piece of installed.values()) world.remove(piece);
+      installed.clear();
+    },
+  };
+
+  function tell(event: JitEvent): void {
+    context.observe?.(event);
+  }
 
   function run(machine: Machine): number {
+    world.activate();
     for (;;) {
       const stop = runNative(machine);
       if (stop !== Stop.NONE) return stop;
       const reason = loop(machine);
       if (reason !== Stop.HOT_LOOP && reason !== Stop.HOT_CALL) return reason;
-      if (!becomesNative(machine.proto)) return reason;
-      // Counters of native functions stay at zero, so that the interpreter comes here at each call and round.
-      if (reason === Stop.HOT_CALL) I32[machine.proto + Proto.COUNTER] = 0;
-      else I32[machine.pc - 1] = OP.LOOP;
+      if (!becomesNative(machine, reason)) return reason;
     }
   }
 
-  /** Whether the function at `proto` has native code, or gets some now. */
-  function becomesNative(proto: number): boolean {
-    if (installed.has(proto)) return true;
-    if (refused.has(proto)) return false;
-    if (compile(proto, 0)) return true;
-    refused.add(proto);
-    return false;
-  }
-
-  function compile(proto: number, before: number): boolean {
-    const loaded = functionAt(proto), start = proto + Proto.CODE;
-    const code = compileHot({ loaded, code: I32.slice(start, start + loaded.proto.code.length) }, target);
-    const place = cache.allocate(code.bytes.length);
-    if (place === null) return false;
-    memory.write(place.offset, code.bytes);
-    const entries = code.entries.map((entry) => entry < 0 ? -1 : place.offset + entry);
-    const old = installed.get(proto);
-    installed.set(proto, { code, place, entries, exits: 0, compilations: before + 1 });
-    I32[proto + Proto.NATIVE] = entries[0];
-    if (old !== undefined) {
-      moveReturns(proto, entries);
-      cache.free(old.place);
+  /** Whether the function that is hot has native code, or gets some now; the machine is where its counter ran out. */
+  function becomesNative(machine: Machine, reason: number): boolean {
+    const { proto, pc } = machine;
+    if (!installed.has(proto)) {
+      if (refused.has(proto)) return false;
+      const because = reason === Stop.HOT_LOOP ? "loop" : "calls";
+      tell({ kind: "hot", loaded: functionAt(proto), because, pc: pc - proto - Proto.CODE });
+      if (!compile(proto, 1)) {
+        refused.add(proto);
+        return false;
+      }
     }
+    // Counters of native functions stay at zero, so that the interpreter comes here at each call and round.
+    if (reason === Stop.HOT_LOOP) I32[pc - 1] = OP.LOOP;
+    else I32[proto + Proto.COUNTER] = 0;
     return true;
   }
 
-  /** Frames that return into the old code of a function return into the new one, at the same pc. */
-  function moveReturns(proto: number, entries: Int32Array): void {
+  function compile(proto: number, compilation: number): boolean {
+    const begin = performance.now();
+    const loaded = functionAt(proto), start = proto + Proto.CODE;
+    const hot = { loaded, count, code: I32.slice(start, start + loaded.proto.code.length) };
+    const code = compileHot(hot, target);
+    const place = world.place(code.bytes);
+    if (place === null) {
+      tell({ kind: "refused", loaded, because: `its ${code.bytes.length} bytes do not fit the code cache` });
+      return false;
+    }
+    const { offset } = place;
+    const entries = code.entries.map((entry) => entry < 0 ? -1 : offset + entry);
+    const exits = new Int32Array(code.exits.length);
+    const piece: Installed = {
+      code,
+      place,
+      entries,
+      exits,
+      recent: 0,
+      compilation,
+      unlink: () => unlink(proto, piece),
+    };
+    const old = installed.get(proto);
+    installed.set(proto, piece);
+    world.add(piece);
+    I32[proto + Proto.NATIVE] = entries[0];
+    if (old !== undefined) {
+      moveReturns(proto, entries);
+      world.remove(old);
+    }
+    const microseconds = (performance.now() - begin) * 1000;
+    tell({ kind: "compiled", code, offset, address: memory.address(offset), microseconds, compilation });
+    return true;
+  }
+
+  /** Gives up a function's code, because others need the room. It has to earn its place anew. */
+  function unlink(proto: number, piece: Installed): void {
+    if (installed.get(proto) !== piece) return; // it has been replaced, and its successor stays
+    installed.delete(proto);
+    I32[proto + Proto.NATIVE] = 0;
+    I32[proto + Proto.COUNTER] = COOLED;
+    const { code } = piece.code.hot, start = proto + Proto.CODE;
+    piece.entries.forEach((entry, pc) => {
+      if (entry >= 0 && (code[pc] & 0xFF) === OP.LOOP) I32[start + pc] = OP.LOOP | COOLED << 8;
+    });
+    moveReturns(proto, null);
+    tell({ kind: "evicted", code: piece.code });
+  }
+
+  /** :return-places: Frames that return into the code of a function return to these entries, or to the interpreter. */
+  function moveReturns(proto: number, entries: Int32Array | null): void {
     for (let record = FRAMES; record < I32[Control.FRAME_TOP]; record += FRAME_WORDS) {
       if (I32[record + 2] === proto && I32[record + 3] !== 0) {
-        I32[record + 3] = entries[I32[record] - proto - Proto.CODE];
+        I32[record + 3] = entries === null ? 0 : entries[I32[record] - proto - Proto.CODE];
       }
     }
   }
@@ -124,36 +192,48 @@ export function createRunner(
       I32[Control.TARGET] = entry;
       I32[Control.NATIVE_BASE] = machine.base;
       gate.enter(resume);
-      const fault = world.faults?.takeFault() ?? null;
-      if (fault !== null) throw new Error(`Native code faulted: ${fault.signal} at ${fault.offset}`);
+      if (I32[Control.FAULT_SIGNAL] !== 0) failFault();
       machine.pc = I32[Control.NATIVE_PC];
       machine.base = I32[Control.NATIVE_BASE];
       machine.proto = I32[Control.NATIVE_PROTO];
-      if (I32[Control.REQUEST] === Request.STEP) {
-        const { proto } = machine;
-        countExit(proto);
-        const stop = step(machine);
-        if (stop === Stop.HOT_CALL) {
-          if (!becomesNative(machine.proto)) return stop;
-          I32[machine.proto + Proto.COUNTER] = 0;
-        } else if (stop === Stop.HOT_LOOP) I32[machine.pc - 1] = OP.LOOP;
-        else if (stop !== Stop.NONE) return stop;
-      } else if (I32[Control.REQUEST] === Request.CALL) {
-        const { proto } = machine;
-        if (--I32[proto + Proto.COUNTER] < 0) {
-          if (!becomesNative(proto)) return Stop.HOT_CALL;
-          I32[proto + Proto.COUNTER] = 0;
+      switch (I32[Control.REQUEST]) {
+        case Request.STEP: {
+          countExit(machine.proto, I32[Control.EXIT]);
+          const stop = step(machine);
+          if (
+            stop !== Stop.NONE &&
+            !((stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) && becomesNative(machine, stop))
+          ) {
+            return stop;
+          }
+          break;
         }
+        case Request.CALL:
+          if (--I32[machine.proto + Proto.COUNTER] < 0 && !becomesNative(machine, Stop.HOT_CALL)) {
+            return Stop.HOT_CALL;
+          }
+          break;
+        case Request.POLL:
+          return Stop.POLL;
       }
     }
     return Stop.NONE;
   }
 
-  function countExit(proto: number): void {
-    const own = installed.get(proto);
-    if (own === undefined || ++own.exits < PATIENCE << own.compilations) return;
-    own.exits = 0;
-    if (own.compilations < COMPILATIONS_MAX && hasLearnt(proto, own.code)) compile(proto, own.compilations);
+  /** Takes note of an exit; compiles the function anew when it has exited often, and something has been learnt. */
+  function countExit(proto: number, number: number): void {
+    if (count) F64[Control.EXECUTED / 2]++;
+    const piece = installed.get(proto);
+    if (piece === undefined) return;
+    const times = ++piece.exits[number];
+    if (context.observe !== undefined && (times & (times - 1)) === 0) {
+      tell({ kind: "exit", code: piece.code, exit: piece.code.exits[number], count: times });
+    }
+    if (++piece.recent < PATIENCE << piece.compilation) return;
+    piece.recent = 0;
+    if (piece.compilation < COMPILATIONS_MAX && hasLearnt(proto, piece.code)) {
+      compile(proto, piece.compilation + 1);
+    }
   }
 
   /** Whether instructions have been specialised since the function was compiled. */
@@ -162,5 +242,14 @@ export function createRunner(
     return hot.code.some((word, pc) =>
       (I32[start + pc] & 0xFF) !== (word & 0xFF) && (word & 0xFF) !== OP.LOOP
     );
+  }
+
+  function failFault(): never {
+    const fault: Fault | null = world.faults?.takeFault() ?? null;
+    if (fault === null) throw new NativeFault("Native code ended by a signal that nothing is known of");
+    const hit = [...installed.values()].find(({ place }) =>
+      fault.offset !== null && fault.offset >= place.offset && fault.offset < place.offset + place.size
+    );
+    throw new NativeFault(describeFault(fault, hit?.code ?? null, hit?.place.offset ?? 0));
   }
 }

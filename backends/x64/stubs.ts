@@ -43,8 +43,16 @@ export const STUB_BYTES = 256;
 
 const control = (word: number) => dword(mem(rbx, 4 * word));
 
-/** Writes the stubs at `offset` and stores their addresses; gives the offset by which the gate enters code. */
-export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate): number {
+/** The stubs in their place. */
+export interface Stubs {
+  /** Offset by which the gate enters code; it goes on at the offset in the control word TARGET. */
+  readonly resume: number;
+  /** Stores the addresses of the others, by which code leaves, in the control words. */
+  activate(): void;
+}
+
+/** Writes the stubs at `offset`. */
+export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate): Stubs {
   const asm = createAssembler();
   const resume = asm.label("resume"), leave = asm.label("exit");
   const returned = asm.label("return"), interpret = asm.label("interpret");
@@ -88,16 +96,21 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   const { bytes, offsetOf } = finish(asm);
   if (bytes.length > STUB_BYTES) throw new Error(`The stubs take ${bytes.length} bytes: this is a bug`);
   memory.write(offset, bytes);
-  for (
-    const [word, label] of [
-      [Control.STUB_EXIT, leave],
-      [Control.STUB_RETURN, returned],
-      [Control.STUB_ENTER, interpret],
-    ] as const
-  ) {
+  const addresses = ([
+    [Control.STUB_EXIT, leave],
+    [Control.STUB_RETURN, returned],
+    [Control.STUB_ENTER, interpret],
+  ] as const).map(([word, label]) => {
     const address = memory.address(offset + offsetOf(label));
-    I32[word] = Number(BigInt.asIntN(32, address));
-    I32[word + 1] = Number(BigInt.asIntN(32, address >> 32n));
-  }
-  return offset + offsetOf(resume);
+    return { word, low: Number(BigInt.asIntN(32, address)), high: Number(BigInt.asIntN(32, address >> 32n)) };
+  });
+  return {
+    resume: offset + offsetOf(resume),
+    activate() {
+      for (const { word, low, high } of addresses) {
+        I32[word] = low;
+        I32[word + 1] = high;
+      }
+    },
+  };
 }
