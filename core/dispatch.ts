@@ -142,24 +142,37 @@ function bodyOf(row: OpcodeDef): Body {
   return body;
 }
 
-function writeCase(row: OpcodeDef, number: number): string {
+/** The statements that decode a row's operands and do what it means. */
+function writeBody(row: OpcodeDef, number: number): string {
   const decoded = decodeOperands(row);
   if (number >= OPCODES.length) {
     // A plugin's body may name anything in its own file, so it is called.
-    return `      case ${number}: { // ${row.name}
+    return `
         ${SAVE};
         const stop = extra[${number - OPCODES.length}](m, ${decoded.join(", ")});
         ${LOAD};
-        if (stop) return stop;
-        continue;
-      }`;
+        if (stop) return stop;`;
   }
   const { operands, text } = bodyOf(row);
   const declared = operands.map((name, i) => name.startsWith("_") ? "" : `const ${name} = ${decoded[i]};`);
-  return `      case ${number}: { // ${row.name}
-        ${declared.join(" ")}${text}
-        continue;
-      }`;
+  return `
+        ${declared.join(" ")}${text}`;
+}
+
+/** All cases. Rows that do the same share one: the general form of a family and the one for changing types. */
+function writeCases(rows: readonly OpcodeDef[]): string {
+  const numbers = new Map<string, number[]>();
+  rows.forEach((row, number) => {
+    const body = writeBody(row, number), same = numbers.get(body);
+    if (same === undefined) numbers.set(body, [number]);
+    else same.push(number);
+  });
+  return [...numbers].map(([body, same]) => {
+    const labels = same.map((number, i) =>
+      `      case ${number}: ${i < same.length - 1 ? "" : "{ "}// ${rows[number].name}`
+    );
+    return `${labels.join("\n")}${body}\n        continue;\n      }`;
+  }).join("\n");
 }
 
 /** The text of a loop over these rows: the body of the function that {@linkcode makeLoop} compiles. */
@@ -171,7 +184,7 @@ export function writeLoop(rows: readonly OpcodeDef[], options: LoopOptions = {})
     const w = I32[$pc];
     $pc = $pc + 1 | 0;${options.count ? `\n    ${counter} = ${counter} + 1;` : ""}
     switch (w & 255) {
-${rows.map(writeCase).join("\n")}
+${writeCases(rows)}
       default:
         ${SAVE};
         throw new Error("Word " + ($pc - 1) + " holds no opcode: this is a bug");
