@@ -34,7 +34,7 @@ interface Command {
 }
 
 const BOOLEANS = ["help", "version", "gc-stress", "check", "json", "time", "stats"];
-const STRINGS = ["e", "backend", "heap", "threshold", "off", "dump", "function", "plugin"];
+const STRINGS = ["e", "backend", "heap", "threshold", "timeout", "off", "dump", "function", "plugin"];
 
 const USAGE = `Usage: cli.ts [OPTIONS] FILE [ARGS...]     run a program (- reads it from standard input)
        cli.ts [OPTIONS] -e CODE [ARGS...]  run CODE
@@ -46,6 +46,7 @@ Running
   --backend=NAME    run on this backend (interp)
   --heap=SIZE       use at most this much memory: 64M, 1G (default 1G)
   --threshold=N     call loops and functions hot after N rounds or calls (default 100)
+  --timeout=N       end the program after N seconds, exit code 124
   --gc-stress       collect garbage at every opportunity, to find what is not rooted
   --plugin=FILE     load a plugin: the default export of a module; repeatable
 
@@ -137,6 +138,7 @@ async function parseCommand(args: readonly string[]): Promise<Command | number> 
     ...(parsed.backend === undefined ? {} : { backend: parsed.backend }),
     ...(parsed.heap === undefined ? {} : { heap: parseSize(parsed.heap) }),
     ...(parsed.threshold === undefined ? {} : { threshold: parseCount("--threshold", parsed.threshold) }),
+    ...(parsed.timeout === undefined ? {} : { timeout: parseSeconds(parsed.timeout) }),
     ...(parsed.function === undefined ? {} : { functionName: parsed.function }),
   };
   if (parsed.e !== undefined) {
@@ -156,7 +158,7 @@ async function parseCommand(args: readonly string[]): Promise<Command | number> 
 }
 
 async function run({ kind, operands, options, reports }: Command): Promise<number> {
-  const runtime = createRuntime({ ...options, color: hasColor() });
+  const runtime = createRuntime({ ...options, interruptible: true, color: hasColor() });
   const code = await start(runtime, kind, operands, options.json ?? false);
   if (options.dump?.length) say(Deno.stdout, await runtime.report("dumps"));
   for (const report of reports) say(Deno.stderr, await runtime.report(report));
@@ -207,6 +209,14 @@ async function loadPlugin(path: string): Promise<Plugin> {
 /** The words of an option that may be repeated and may have commas. */
 function listOf(values: readonly string[]): string[] {
   return values.flatMap((value) => value.split(",")).map((word) => word.trim());
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !(seconds > 0)) {
+    throw new OptionError(`--timeout=${text}: give a number of seconds above 0`);
+  }
+  return seconds;
 }
 
 function parseSize(text: string): number {

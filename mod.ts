@@ -33,7 +33,16 @@ import { makeSource, type SourceFile } from "./core/source.ts";
 import { decodeFile, type FoundFile, isDiagnostic, readFile, realFile, resolveImport } from "./core/files.ts";
 import { createOutput, type Sink, writeAll } from "./core/output.ts";
 import type { Program } from "./core/program.ts";
-import { type Module, type NativeDef, ProgramExit, RuntimeFault } from "./core/machine.ts";
+import {
+  type Machine,
+  type Module,
+  type NativeDef,
+  ProgramExit,
+  RuntimeFault,
+  trace,
+  type TraceFrame,
+} from "./core/machine.ts";
+import { createWatchdog, type Interruption, type Watchdog } from "./core/watchdog.ts";
 import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
 import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
 import type { Backend, BackendContext, Runner } from "./core/backend.ts";
@@ -132,6 +141,10 @@ export interface RuntimeOptions {
   readonly gcStress?: boolean;
   /** Rounds of a loop, or calls of a function, after which it counts as hot. */
   readonly threshold?: number;
+  /** Seconds after which a program is ended; no limit by default. */
+  readonly timeout?: number;
+  /** Whether SIGINT and SIGTERM end the program with a message, wherever it is. */
+  readonly interruptible?: boolean;
   /** Plugins beside the built-in ones. */
   readonly plugins?: readonly Plugin[];
   /** Functions that are globals of every module. One that gives a promise makes the task that calls it wait. */
@@ -248,6 +261,24 @@ function unknownName(what: string, name: string, known: Iterable<string>): Optio
   const names = [...known], meant = suggest(name, names);
   const advice = meant === null ? `; there is ${names.join(", ")}` : `; did you mean '${meant}'?`;
   return new OptionError(`Unknown ${what} '${name}'${advice}`);
+}
+
+/** A program was ended from outside: by a signal, or because its time was over. */
+class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly code: number;
+  /** What it was doing. */
+  readonly frames: readonly TraceFrame[];
+  constructor({ because, code }: Interruption, frames: readonly TraceFrame[]) {
+    super(because);
+    this.code = code;
+    this.frames = frames;
+  }
+}
+
+function stopWhenTold(machine: Machine, watchdog: Watchdog): void {
+  const reason = watchdog.look();
+  if (reason !== null) throw new Interrupted(reason, machine.running.length === 0 ? [] : trace(machine));
 }
 
 /** A program under way or at its end. */
@@ -433,7 +464,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       if (error instanceof CompileFailure) error.diagnostics.forEach(tell);
       else if (error instanceof RuntimeFault) tellFault(error);
       else if (error instanceof ProgramExit) code = error.code;
-      else throw error;
+      else if (error instanceof Interrupted) {
+        code = error.code;
+        tellFault(error);
+      } else throw error;
     }
     stdout.flush();
     return code;
@@ -509,6 +543,12 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     session?.engine.dispose();
     activate();
     views.F64[Control.EXECUTED / 2] = 0;
+    const watchdog = options.interruptible || options.timeout !== undefined
+      ? createWatchdog(
+        options.timeout === undefined ? null : options.timeout * 1000,
+        () => session?.engine.machine.onWake?.(),
+      )
+      : null;
     const engine = createEngine({
       opcodes: registry.opcodes,
       runner: runner ??= await open(),
@@ -524,6 +564,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       },
       report: (failure) => failure.diagnostics.forEach(tell),
       now: () => performance.now(),
+      ...(watchdog === null ? {} : { tick: (machine) => stopWhenTold(machine, watchdog) }),
     });
     const converter = createConverter(engine.machine, (name) => structType(engine.main(), name));
     const own: Session = session = { engine, converter, milliseconds: 0, outcome: null, disturbed: false };
@@ -536,6 +577,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       own.outcome = error instanceof ProgramExit ? "exited" : "failed";
       throw error;
     } finally {
+      watchdog?.dispose();
       own.milliseconds = performance.now() - started;
       notify(own, "runEnd", { path: display, outcome: own.outcome ?? "failed" });
     }
@@ -557,7 +599,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     say(renderDiagnostic(diagnostic, { color }));
   }
 
-  function tellFault({ message, frames }: RuntimeFault): void {
+  function tellFault({ message, frames }: Pick<RuntimeFault, "message" | "frames">): void {
     const calls = frames.map(({ functionName, source, start, end }) => ({
       functionName,
       source,

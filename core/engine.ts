@@ -75,6 +75,8 @@ export interface EngineOptions {
   report(failure: CompileFailure): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
+  /** Is called again and again while a program runs; may throw to end it. */
+  tick?(machine: Machine): void;
 }
 
 /** How often a function and its loops ran, and what its code has become. */
@@ -198,11 +200,14 @@ export function createEngine(options: EngineOptions): Engine {
         switch (runner.run(machine)) {
           case Stop.HOT_LOOP:
             grantLoop(machine.pc - 1);
+            options.tick?.(machine);
             break;
           case Stop.HOT_CALL:
             grantCalls(machine.proto);
+            options.tick?.(machine);
             break;
           case Stop.POLL:
+            options.tick?.(machine);
             break;
           default:
             return;
@@ -291,6 +296,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function runTasks(): Promise<void> {
     for (;;) {
+      options.tick?.(machine);
       const task = machine.ready.shift();
       if (task !== undefined) {
         resumeTask(task);

@@ -503,7 +503,7 @@ export function makeFault<Code extends FaultCode>(
 }
 
 /** The calls in progress, the innermost first. */
-function trace(machine: Machine): TraceFrame[] {
+export function trace(machine: Machine): TraceFrame[] {
   const frames: TraceFrame[] = [];
   let pc = machine.pc, proto = machine.proto;
   for (let record = I32[Control.FRAME_TOP];;) {

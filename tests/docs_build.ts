@@ -7,11 +7,12 @@
  * ```text hot F               the bytecode of function F as it was when F became hot
  * ```text draft F PC          the draft of one instruction, with holes
  * ```text code F PC           its finished code
- * ```text code F outside      what stands behind the instructions: exits and the like
+ * ```text code F exit N       an exit behind the instructions; `poll` and `callee` show the others that stand there
  * ```text map F               where each instruction begins
  * ```text holes F             what is to be filled in, and with what
  * ```text jump F forward      how one hole is filled, step by step: the first jump forward, or backward
  * ```text patches F           the log of all patches
+ * ```ts ignore FILE NAME      a function of our own source
  * ````
  *
  * Addresses of a run are no use on a page: they are shown as `<pc 5>` or `<total>`, and their bytes as dots.
@@ -98,7 +99,7 @@ function makeDraft<A extends Assembler<L>, L>(hot: Code["hot"], target: Target<A
       target.exit(asm, request, index, pc, proto);
     },
     interpret(asm) {
-      outside.push({ offset: asm.offset, title: "the callee has no native code" });
+      outside.push({ offset: asm.offset, title: "callee without native code" });
       target.interpret(asm);
     },
   });
@@ -142,18 +143,13 @@ const KINDS: Readonly<Record<string, (shown: Shown, made: Made, name: string, de
     listing(program, draft, name).map(({ before, text }) => before + text + "\n").join(""),
   draft: (shown, made, name, pc) => instruction(shown, made, name, Number(pc), "draft"),
   code: (shown, made, name, detail) =>
-    detail === "outside"
-      ? made.outside.map((piece, i) =>
-        `${piece.title}\n` +
-        machineCode(made, piece.offset, made.outside[i + 1]?.offset ?? made.code.bytes.length, "code")
-      ).join("\n")
-      : instruction(shown, made, name, Number(detail), "code"),
+    /^\d+$/.test(detail)
+      ? instruction(shown, made, name, Number(detail), "code")
+      : outsidePiece(made, detail),
   map: ({ program }, { draft }, name) =>
     table(
-      ["pc", "begins at", ""],
-      listing(program, draft, name).map((
-        { pc, text },
-      ) => [String(pc), hex(draft.entries[pc]), text.trim().split(/\s+/)[1]]),
+      ["pc", "instruction", "begins at"],
+      listing(program, draft, name).map(({ pc, op }) => [String(pc), op, hex(draft.entries[pc])]),
     ),
   holes: (_, made) =>
     table(
@@ -174,6 +170,7 @@ const KINDS: Readonly<Record<string, (shown: Shown, made: Made, name: string, de
 
 interface ListedInstruction {
   readonly pc: number;
+  readonly op: string;
   /** The source line above it, where a new one begins. */
   readonly before: string;
   readonly text: string;
@@ -190,9 +187,10 @@ function listing(program: Program, { hot }: Draft, name: string): ListedInstruct
   const found: ListedInstruction[] = [];
   let before = "";
   for (const line of printProgram({ ...program, protos: [{ ...proto, code }] }).split("\n")) {
-    const instruction = /^ +(\d+)  [A-Z]/.exec(line);
-    if (instruction !== null) {
-      found.push({ pc: Number(instruction[1]), before, text: line.replace(/ {6}(?= *\S+, |r\d+ +;|;)/, "") });
+    const [, pc, op, operands, formula] = /^ +(\d+) +([A-Z_]+) +([^;]*)(;.*)$/.exec(line) ?? [];
+    if (pc !== undefined) {
+      const text = `${pc.padStart(4)}  ${op.padEnd(16)}${operands.trim().padEnd(16)}${formula}`;
+      found.push({ pc: Number(pc), op, before, text });
       before = "";
     } else if (/^ +\d+ \| /.test(line)) before = `${line}\n`;
   }
@@ -205,6 +203,15 @@ function instruction(shown: Shown, made: Made, name: string, pc: number, of: "dr
   const { entries } = made.draft;
   const end = at + 1 < list.length ? entries[list[at + 1].pc] : made.outside[0].offset;
   return `${list[at].text.trimStart()}\n\n${machineCode(made, entries[pc], end, of)}`;
+}
+
+/** A piece behind the instructions, by the beginning of its title. */
+function outsidePiece(made: Made, title: string): string {
+  const { outside, code } = made;
+  const at = outside.findIndex((piece) => piece.title.startsWith(title));
+  if (at < 0) throw new Error(`Nothing behind the instructions is called '${title}'`);
+  const end = outside[at + 1]?.offset ?? code.bytes.length;
+  return `${outside[at].title}\n\n${machineCode(made, outside[at].offset, end, "code")}`;
 }
 
 /** A stretch of machine code, an instruction a line: offset, bytes, text. */
@@ -265,25 +272,27 @@ function explainJump(made: Made, direction: string): string {
   const { draft, code } = made;
   const fixup = draft.fixups.find(({ label, end }) =>
     (draft.labels[label]! >= end) === (direction === "forward")
-  )!;
-  const { offset, end, size } = fixup, to = draft.labels[fixup.label]!, distance = to - end;
-  const line = listBytes(code.bytes).find((line) =>
-    line.offset < offset && offset < line.offset + line.length
-  )!;
-  const before = draft.bytes.subarray(line.offset, end), after = code.bytes.subarray(line.offset, end);
-  const bits = (distance >>> 0).toString(16).toUpperCase().padStart(8, "0");
-  return [
-    `the draft has at ${hex(line.offset)}    ${hexBytes(before)}    ${line.text.split(" ")[0]} to '${
-      labelName(made, fixup.label)
-    }'`,
-    `the hole is           ${hex(offset)} to ${hex(offset + size - 1)}`,
-    `the processor counts from ${hex(end)}    where the next instruction begins`,
-    `the label is at       ${hex(to)}`,
-    `the displacement is   ${hex(to)} - ${hex(end)} = ${hex(distance)} = ${distance}`,
-    `as 32 bits            ${bits}`,
-    `lowest byte first     ${hexBytes(code.bytes.subarray(offset, offset + size))}`,
-    `the code has at ${hex(line.offset)}     ${hexBytes(after)}    ${line.text}`,
-  ].map((text) => text.replace(/^(.*?\S)( {2,}|(?<=from) )/, (_, head) => head.padEnd(28))).join("\n") + "\n";
+  );
+  if (fixup === undefined) throw new Error(`There is no jump ${direction}`);
+  const { offset, end, size, label } = fixup, to = draft.labels[label]!, distance = to - end;
+  const line = listBytes(code.bytes).find((line) => line.offset + line.length === end)!;
+  const mnemonic = line.text.split(" ")[0];
+  const bits = BigInt.asUintN(8 * size, BigInt(distance)).toString(16).toUpperCase().padStart(2 * size, "0");
+  const steps = [
+    [
+      "in the draft",
+      `${hexBytes(draft.bytes.subarray(line.offset, end))}   ${mnemonic} to '${labelName(made, label)}'`,
+    ],
+    ["the instruction", `${hex(line.offset)} to ${hex(end - 1)}`],
+    ["the hole in it", `${hex(offset)} to ${hex(offset + size - 1)}`],
+    ["counts from", `${hex(end)}, where the next instruction begins`],
+    ["the label", hex(to)],
+    ["displacement", `${hex(to)} - ${hex(end)} = ${hex(distance)} = ${distance}`],
+    [`in ${8 * size} bits`, bits],
+    ["lowest byte first", hexBytes(code.bytes.subarray(offset, offset + size))],
+    ["in the code", `${hexBytes(code.bytes.subarray(line.offset, end))}   ${line.text}`],
+  ];
+  return steps.map(([what, is]) => `${what.padEnd(20)}${is}\n`).join("");
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -301,6 +310,11 @@ export async function rewritePage(page: string): Promise<string> {
   let rewritten = "", at = 0;
   for (const { index, 0: whole, 1: info, 2: text } of blocks) {
     const words = info.split(" ");
+    if (words[0] === "ts" && words.length === 4) {
+      rewritten += page.slice(at, index) + `\`\`\`${info}\n${await readFunction(words[2], words[3])}\`\`\``;
+      at = index + whole.length;
+      continue;
+    }
     if (words[0] === "unna") shown = words.includes("norun") ? null : await runShown(text);
     const fresh = shown === null ? null : renderBlock(shown, words);
     rewritten += page.slice(at, index) + (fresh === null ? whole : `\`\`\`${info}\n${fresh}\`\`\``);
@@ -310,13 +324,13 @@ export async function rewritePage(page: string): Promise<string> {
 }
 
 /** What a block has to say; null for one that is not ours. */
-function renderBlock(shown: Shown, [format, kind, name, detail]: string[]): string | null {
+function renderBlock(shown: Shown, [format, kind, name, ...details]: string[]): string | null {
   if (format === "output") return shown.output;
   if (format !== "text" || kind === undefined) return null;
   const print = KINDS[kind], made = shown.made.get(name);
   if (print === undefined) throw new Error(`There is no block '${kind}'`);
   if (made === undefined) throw new Error(`Function '${name}' did not become hot`);
-  return print(shown, made, name, detail);
+  return print(shown, made, name, details.join(" "));
 }
 
 if (import.meta.main) {

@@ -33,6 +33,8 @@ const LADDER = [
   "plugin",
   "engine",
   "reports",
+  "watchdog",
+  "watchdog_thread",
 ];
 
 /** What files of a place may import from the project, by the beginnings of paths. */

@@ -1,0 +1,87 @@
+/**
+ * Ends programs from outside: Ctrl-C, SIGTERM, a time limit. A program that computes never comes to where the system
+ * could tell it anything, so another thread listens, and leaves a note in shared memory; the engine looks there
+ * whenever a counter runs out, natively compiled loops included.
+ *
+ * ```text
+ *  system ──signal──► watchdog thread ──note──► shared word ◄──look── engine, at each tick
+ *                            └──message──► wakes the event loop, if that is what the program waits in
+ * ```
+ *
+ * A thread costs 25 ms to start. So it begins when a program has run for a while; before that, signals do what they do
+ * to any process, and nobody minds.
+ */
+
+/** What made a program end, and the exit code that says so. */
+export interface Interruption {
+  readonly because: string;
+  readonly code: number;
+}
+
+/** Reasons by the number that stands in the shared word. ORDER notes: watchdog_thread.ts */
+const REASONS: readonly Interruption[] = [
+  { because: "Interrupted by SIGINT.", code: 130 },
+  { because: "Ended by SIGTERM.", code: 143 },
+  { because: "The time limit is over.", code: 124 },
+];
+
+/** What the thread is told to begin with. */
+export interface Orders {
+  readonly note: SharedArrayBuffer;
+  /** Milliseconds until the time limit; null without one. */
+  readonly timeout: number | null;
+}
+
+/** A watchdog over one program. */
+export interface Watchdog {
+  /** Starts the thread if it is time to; says why the program has to end, or null. To be called often. */
+  look(): Interruption | null;
+  /** Ends the thread. */
+  dispose(): void;
+}
+
+/** Milliseconds that a program runs before somebody might want to end it. */
+const PATIENCE = 100;
+
+/**
+ * Makes a watchdog. `timeout` is the time limit in milliseconds, from now on; `wake` is called when the program has to
+ * end, in case it waits.
+ */
+export function createWatchdog(timeout: number | null, wake: () => void): Watchdog {
+  const begun = performance.now();
+  const note = new SharedArrayBuffer(4), word = new Int32Array(note);
+  let thread: Worker | null = null;
+  /** Whether there can be no thread. */
+  let denied = false;
+  // A limit has to hold from the beginning, also for a program that only waits.
+  if (timeout !== null) start();
+
+  function start(): void {
+    try {
+      thread = new Worker(new URL("./watchdog_thread.ts", import.meta.url).href, { type: "module" });
+    } catch (error) {
+      // Without the permission to read its file there is no thread. Signals then do what they do to any process.
+      if (timeout !== null || !(error instanceof Deno.errors.NotCapable)) throw error;
+      denied = true;
+      return;
+    }
+    thread.onmessage = wake;
+    const left = timeout === null ? null : Math.max(0, timeout - (performance.now() - begun));
+    thread.postMessage({ note, timeout: left } satisfies Orders);
+  }
+
+  return {
+    look() {
+      if (thread === null) {
+        if (denied || performance.now() - begun < PATIENCE) return null;
+        start();
+      }
+      const reason = Atomics.load(word, 0);
+      return reason === 0 ? null : REASONS[reason - 1];
+    },
+    dispose() {
+      thread?.terminate();
+      thread = null;
+    },
+  };
+}

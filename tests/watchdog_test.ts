@@ -1,0 +1,68 @@
+// Programs that are ended from outside: they say where they were, and what they printed is not lost.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const CLI = new URL("../cli.ts", import.meta.url).pathname;
+const ENDLESS = "print 'begun';\nfunction spin(i) { while (true) i += 1; }\nspin(0);\n";
+const BACKENDS = ["interp", "x64"];
+
+function start(args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", CLI, ...args],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function finish(child: Deno.ChildProcess): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await child.output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+for (const backend of BACKENDS) {
+  Deno.test(`--timeout ends an endless loop on ${backend} and says where`, async () => {
+    const child = start([`--backend=${backend}`, "--timeout=0.3", "-e", ENDLESS]);
+    const { code, stdout, stderr } = await finish(child);
+    assertEquals(code, 124);
+    assertEquals(stdout, "begun\n");
+    assertStringIncludes(stderr, "Runtime Error: The time limit is over.");
+    assertStringIncludes(stderr, "at spin (<command line>:2:");
+  });
+
+  Deno.test(`SIGTERM ends an endless loop on ${backend} and says where`, async () => {
+    // The watchdog begins when the program has run for a while; a signal before that is the system's own.
+    const child = start([`--backend=${backend}`, "-e", ENDLESS]);
+    const stop = setTimeout(() => child.kill("SIGTERM"), 1500);
+    const { code, stdout, stderr } = await finish(child);
+    clearTimeout(stop);
+    assertEquals(code, 143);
+    assertEquals(stdout, "begun\n");
+    assertStringIncludes(stderr, "Runtime Error: Ended by SIGTERM.");
+    assertStringIncludes(stderr, "at spin (<command line>:2:");
+  });
+}
+
+Deno.test("--timeout ends a program that waits", async () => {
+  const begun = performance.now();
+  const { code, stdout, stderr } = await finish(
+    start(["--timeout=0.2", "-e", "print 1; ucoreTimer.sleep(60000); print 2;"]),
+  );
+  assertEquals(code, 124);
+  assertEquals(stdout, "1\n");
+  assertStringIncludes(stderr, "The time limit is over.");
+  assert(performance.now() - begun < 30_000);
+});
+
+Deno.test("--timeout leaves a program alone that ends in time", async () => {
+  const { code, stdout, stderr } = await finish(start(["--timeout=60", "-e", "print 1;"]));
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "1\n", stderr: "" });
+});
+
+Deno.test("--timeout wants a positive number", async () => {
+  for (const value of ["0", "-1", "soon", ""]) {
+    const { code, stderr } = await finish(start([`--timeout=${value}`, "-e", "print 1;"]));
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "give a number of seconds above 0");
+  }
+});
