@@ -12,6 +12,8 @@
  * to any process, and nobody minds.
  */
 
+import type { Orders } from "./watchdog_thread.ts";
+
 /** What made a program end, and the exit code that says so. */
 export interface Interruption {
   readonly because: string;
@@ -24,13 +26,6 @@ const REASONS: readonly Interruption[] = [
   { because: "Ended by SIGTERM.", code: 143 },
   { because: "The time limit is over.", code: 124 },
 ];
-
-/** What the thread is told to begin with. */
-export interface Orders {
-  readonly note: SharedArrayBuffer;
-  /** Milliseconds until the time limit; null without one. */
-  readonly timeout: number | null;
-}
 
 /** A watchdog over one program. */
 export interface Watchdog {

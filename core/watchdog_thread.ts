@@ -3,7 +3,12 @@
  * its own but a word of shared memory.
  */
 
-import type { Orders } from "./watchdog.ts";
+/** What the thread is told to begin with. */
+export interface Orders {
+  readonly note: SharedArrayBuffer;
+  /** Milliseconds until the time limit; null without one. */
+  readonly timeout: number | null;
+}
 
 // A worker's global scope, as far as it matters here; Deno's types describe the main thread's.
 const scope = self as unknown as {

@@ -33,8 +33,8 @@ const LADDER = [
   "plugin",
   "engine",
   "reports",
-  "watchdog",
   "watchdog_thread",
+  "watchdog",
 ];
 
 /** What files of a place may import from the project, by the beginnings of paths. */

@@ -60,7 +60,7 @@ Deno.test("--timeout leaves a program alone that ends in time", async () => {
 });
 
 Deno.test("--timeout wants a positive number", async () => {
-  for (const value of ["0", "-1", "soon", ""]) {
+  for (const value of ["0", "-1", "soon"]) {
     const { code, stderr } = await finish(start([`--timeout=${value}`, "-e", "print 1;"]));
     assertEquals(code, 2);
     assertStringIncludes(stderr, "give a number of seconds above 0");
