@@ -63,6 +63,8 @@ export const Stop = {
   WAITING: 4,
   /** Native code has run for a while; nothing else happened. */
   POLL: 5,
+  /** A function has returned to a caller that has native code. */
+  RETURNED: 6,
 } as const;
 
 /** A program's module: the names of a file's globals and where they lie. */

@@ -1,7 +1,7 @@
 /**
  * The linear memory. Everything that running code touches lives in it: registers, frames, bytecode, constants,
- * globals and objects, so that the interpreter, machine code and WebAssembly work on the very same words and hand
- * over to each other without converting anything. This file decides which region lies where; it knows nothing of
+ * globals and objects, so that the interpreter and machine code work on the very same words and hand over to each
+ * other without converting anything. This file decides which region lies where; it knows nothing of
  * what the words mean.
  *
  * ```text
@@ -27,7 +27,7 @@
  * - a *ref* is an index into `F64` (8 bytes): how values and objects point at objects;
  * - a *byte* address indexes `U8`: string contents.
  *
- * Reserving 4 GiB takes 0.6 ms and no resident memory: pages are committed when they are first written.
+ * Reserving 4 GiB takes no time and no resident memory: pages are committed when they are first written.
  *
  * :views: Files that use the views bind them to constants of their own (`const I32 = views.I32`). V8 folds a
  * constant of the same file into the machine code, but loads an imported one anew at each use; measured, functions
@@ -36,26 +36,26 @@
 
 /** The three views on the linear memory; bind them to file-level constants, see `:views:`. */
 export interface Views {
-  readonly I32: Int32Array;
-  readonly F64: Float64Array;
-  readonly U8: Uint8Array;
-  readonly memory: WebAssembly.Memory;
+  /** By words. */
+  readonly I32: Int32Array<SharedArrayBuffer>;
+  /** By refs. */
+  readonly F64: Float64Array<SharedArrayBuffer>;
+  /** By bytes. */
+  readonly U8: Uint8Array<SharedArrayBuffer>;
 }
 
 const PAGE = 65536;
 
-/** Takes the largest address space that the system grants, since its size is fixed for good. */
+/**
+ * Takes the largest address space that the system grants, since its size is fixed for good. The buffer is a shared
+ * one although no thread shares it: V8 does not count those against its own heap. For any other buffer of this size it
+ * would start a full collection at once, which costs more than all the rest of a small program.
+ */
 function reserve(): Views {
-  for (let pages = 65536; pages >= 16384; pages /= 2) {
+  for (let gibibytes = 4; gibibytes >= 1; gibibytes /= 2) {
     try {
-      const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-      const buffer = memory.buffer;
-      return {
-        memory,
-        I32: new Int32Array(buffer),
-        F64: new Float64Array(buffer),
-        U8: new Uint8Array(buffer),
-      };
+      const buffer = new SharedArrayBuffer(gibibytes * 1024 ** 3);
+      return { I32: new Int32Array(buffer), F64: new Float64Array(buffer), U8: new Uint8Array(buffer) };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
@@ -67,7 +67,7 @@ function reserve(): Views {
 export const views: Views = reserve();
 
 /** Bytes of the whole linear memory. */
-export const MEMORY_BYTES: number = views.memory.buffer.byteLength;
+export const MEMORY_BYTES: number = views.U8.byteLength;
 
 /** Word index of each control word. */
 export const Control = {

@@ -73,7 +73,7 @@ const {
 const { FRAME_TOP, STACK_LIMIT, ALLOC_CURSOR, ALLOC_END } = Control;
 const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
 const P_ARITY = Proto.ARITY, P_FRAME = Proto.FRAME, P_COUNTER = Proto.COUNTER, P_CODE = Proto.CODE;
-const HOT_CALL = Stop.HOT_CALL, FINISHED = Stop.FINISHED;
+const HOT_CALL = Stop.HOT_CALL, FINISHED = Stop.FINISHED, RETURNED = Stop.RETURNED;
 const KIND_STRUCT = Kind.STRUCT;
 const INT_LIMIT = 140737488355328; // 2^47
 const TWO_32 = 4294967296;
@@ -1482,6 +1482,9 @@ export const OPCODES = [
       m.pc = I32[record];
       m.base = I32[record + 1];
       m.proto = I32[record + 2];
+      if (I32[record + 3] === 0) return;
+      m.save();
+      return RETURNED;
     },
   }),
   op({
@@ -1498,6 +1501,9 @@ export const OPCODES = [
       m.pc = I32[record];
       m.base = I32[record + 1];
       m.proto = I32[record + 2];
+      if (I32[record + 3] === 0) return;
+      m.save();
+      return RETURNED;
     },
   }),
   op({
@@ -1742,6 +1748,7 @@ export const SCOPE = {
   INT_LIMIT,
   TWO_32,
   FINISHED,
+  RETURNED,
   HOT_CALL,
   areEqual,
   awaitValue,

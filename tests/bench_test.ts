@@ -4,30 +4,14 @@
  */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  agreedOutput,
-  chooseBase,
-  type Engine,
-  geometricMean,
-  listPrograms,
-  listRemarks,
-  makePlots,
-  type Measurements,
-  median,
-  parseOptions,
-  ratioText,
-  readProgram,
-  readRun,
-  renderMarkdown,
-  renderPlot,
-  renderText,
-  scaleProgram,
-  type Series,
-  shortVersion,
-  spreadOf,
-  summarise,
-  UsageError,
-} from "./bench.ts";
+import { parseOptions } from "./bench.ts";
+import { type Engine, shortVersion, UsageError } from "./bench/engines.ts";
+import type { Inside } from "./bench/inside.ts";
+import { chooseBase, geometricMean, type Measurements, median, spreadOf, summarise } from "./bench/judge.ts";
+import { makeImages, makePlots, renderPlot } from "./bench/plots.ts";
+import { agreedOutput, readRun, type Series } from "./bench/processes.ts";
+import { listPrograms, readProgram, scaleProgram, splitProgram } from "./bench/programs.ts";
+import { listRemarks, ratioText, renderMarkdown, renderText, sparkline } from "./bench/show.ts";
 
 const engine = (name: string, own: boolean): Engine => ({
   name,
@@ -41,6 +25,28 @@ const series = (program: string, engine: string, ...cpu: number[]): Series => ({
   engine,
   peak: 12,
   samples: cpu.map((time) => ({ cpu: time, wall: 2 * time })),
+});
+
+const inside = (
+  program: string,
+  engine: string,
+  milliseconds: number[],
+  compiledIn: number | null,
+): Inside => ({
+  program,
+  engine,
+  answer: "1",
+  rounds: milliseconds.map((milliseconds, i) => ({ milliseconds, compiled: i === compiledIn ? 2 : 0 })),
+  functions: compiledIn === null ? [] : [{
+    name: "f",
+    instructions: 10,
+    words: 20,
+    bytes: 800,
+    compilations: 2,
+    firstMicroseconds: 900,
+    warmMicroseconds: 40,
+  }],
+  exits: compiledIn === null ? [] : [{ name: "f", opcode: "ADD", reason: "overflow", count: 4096 }],
 });
 
 /** Two backends and two peers; `slow` and `fast` against a peer at 100 ms, a start-up of 10 ms for the backends. */
@@ -66,6 +72,10 @@ const MEASURED: Measurements = {
     series("tiny", "native", 9, 9, 9),
     series("tiny", "peer", 40, 40, 40),
   ],
+  insides: [
+    inside("even", "interp", [9, 3, 3, 3, 3, 3], null),
+    inside("even", "native", [8, 6, 2.2, 2, 2, 2], 1),
+  ],
   failures: [{ program: "steep", engine: "other", because: "exit code 1" }],
 };
 
@@ -78,6 +88,7 @@ Deno.test("parseOptions() reads what is given and fills in the rest", () => {
     reps: 3,
     scale: 1,
     timeout: 60,
+    rounds: 30,
     json: false,
     markdown: null,
   });
@@ -89,6 +100,7 @@ Deno.test("parseOptions() reads what is given and fills in the rest", () => {
       "--reps=7",
       "--scale=0.5",
       "--timeout=9",
+      "--rounds=0",
       "--json",
       "--markdown=out.md",
     ]),
@@ -100,6 +112,7 @@ Deno.test("parseOptions() reads what is given and fills in the rest", () => {
       reps: 7,
       scale: 0.5,
       timeout: 9,
+      rounds: 0,
       json: true,
       markdown: "out.md",
     },
@@ -117,6 +130,7 @@ Deno.test("parseOptions() refuses what makes no sense", () => {
     ["--scale=-1"],
     ["--scale=Infinity"],
     ["--timeout=0"],
+    ["--rounds=-1"],
     ["--programs=no_such_program"],
     ["--programs=,"],
     ["--engines="],
@@ -224,11 +238,63 @@ Deno.test("summarise() takes geometric means over the programs that have a ratio
   assertEquals(interp.startup, { cpu: 10, wall: 20, peak: 12 });
 });
 
+Deno.test("summarise() compares each backend with every other engine", () => {
+  const { comparisons } = summarise(MEASURED, null);
+  assertEquals(comparisons.map(({ engine, rival }) => `${engine} ${rival}`), [
+    "interp native",
+    "interp peer",
+    "interp other",
+    "native interp",
+    "native peer",
+    "native other",
+  ]);
+  assertEquals(comparisons[3], {
+    engine: "native",
+    rival: "interp",
+    ratios: { steep: 2, even: 0.5 },
+    mean: 1,
+  });
+});
+
+Deno.test("summarise() finds where a warm-up settles", () => {
+  const [interp, native] = summarise(MEASURED, null).warmups;
+  assertEquals([interp.first, interp.settled, interp.settledFrom], [9, 3, 2]);
+  assertEquals([native.first, native.settled, native.settledFrom], [8, 2, 3]);
+});
+
+Deno.test("summarise() judges the goals, and names what misses them", () => {
+  const goals = (luajit: boolean) => {
+    const engines = MEASURED.engines.map((one) => one.name === "peer" ? { ...one, name: "luajit" } : one);
+    const series = MEASURED.series.map((one) => one.engine === "peer" ? { ...one, engine: "luajit" } : one);
+    return summarise(luajit ? { ...MEASURED, engines, series } : MEASURED, null).goals;
+  };
+  assertEquals(goals(false), [
+    {
+      what: "native is faster than interp on average",
+      wanted: "at least 6 times",
+      reached: "1.00 times",
+      met: false,
+    },
+    {
+      what: "native is slower than interp nowhere",
+      wanted: "no program",
+      reached: "1: steep 2.00",
+      met: false,
+    },
+    { what: "native compiles 50 opcodes when warm", wanted: "under 100 µs", reached: "200 µs", met: false },
+  ]);
+  assertEquals(goals(true)[2], {
+    what: "native against luajit on average",
+    wanted: "at most 2.00 times its CPU time",
+    reached: "2.00 times",
+    met: true,
+  });
+});
+
 Deno.test("listRemarks() calls out losses, failures and what is missing", () => {
   assertEquals(listRemarks(summarise(MEASURED, null)), [
     "interp against peer does worst at steep (4.00), even (1.00).",
     "native against peer does worst at steep (8.00), even (0.50).",
-    "native is slower than interp at steep (2.00).",
     "Skipped: absent (not installed).",
     "Failed: steep with other: exit code 1.",
   ]);
@@ -247,9 +313,27 @@ Deno.test("renderText() and renderMarkdown() show every program, engine and rema
     for (const remark of listRemarks(report)) assertStringIncludes(text, remark);
   }
   assertStringIncludes(renderText(report), "~100");
+  for (const text of ["MISSED", "2 (2)", "█▇▃▃▃▃", "40.0", "4096"]) assertStringIncludes(markdown, text);
   for (const line of markdown.split("\n").filter((line) => line.startsWith("|"))) {
     assert(line.endsWith("|") && line.length > 20, line);
   }
+});
+
+Deno.test("sparkline() draws in proportion to the largest value", () => {
+  assertEquals(sparkline([0, 1, 4, 8]), "▁▂▅█");
+});
+
+Deno.test("makeImages() draws a bar for each round, coloured by tier", () => {
+  const { svg } = makeImages(summarise(MEASURED, null)).find(({ name }) => name === "warm-up")!;
+  const colors = [...svg.matchAll(/<rect .*fill="(#[0-9a-f]{6})"/g)].map(([, color]) => color);
+  const [interpreted, compiling, compiled, ...bars] = colors;
+  assertEquals(bars, [
+    ...Array(6).fill(interpreted),
+    interpreted,
+    compiling,
+    ...Array(4).fill(compiled),
+  ]);
+  assert(!/NaN|Infinity|undefined/.test(svg), svg);
 });
 
 Deno.test("renderPlot() draws one bar for each value, in balanced and escaped XML", () => {
@@ -292,6 +376,16 @@ Deno.test("scaleProgram() multiplies ROUNDS where it is declared, and leaves at 
   assertEquals(scaleProgram("var ROUNDS = 40;\nrun(ROUNDS);", 0.5), "var ROUNDS = 20;\nrun(ROUNDS);");
   assertEquals(scaleProgram("enum { ROUNDS = 40 };", 0.001), "enum { ROUNDS = 1 };");
   assertEquals(scaleProgram("print 1;", 3), "print 1;");
+});
+
+Deno.test("splitProgram() takes the answer off a program", () => {
+  assertEquals(splitProgram('var ROUNDS = 7;\nprint "checksum " + run(ROUNDS);'), {
+    definitions: "var ROUNDS = 7;\n",
+    rounds: 7,
+  });
+  assertEquals(splitProgram('var ROUNDS = 7;\nprint "checksum 1";'), null);
+  const whole = listPrograms().filter((program) => splitProgram(readProgram(program, "unna")!) === null);
+  assertEquals(whole, ["top_level"]);
 });
 
 Deno.test("every program exists for the peers, with the same amount of work", () => {

@@ -189,10 +189,10 @@ function listing(program: Program, { hot }: Draft, name: string): ListedInstruct
   for (const line of printProgram({ ...program, protos: [{ ...proto, code }] }).split("\n")) {
     const [, pc, op, operands, formula] = /^ +(\d+) +([A-Z_]+) +([^;]*)(;.*)$/.exec(line) ?? [];
     if (pc !== undefined) {
-      const text = `${pc.padStart(4)}  ${op.padEnd(16)}${operands.trim().padEnd(16)}${formula}`;
+      const text = `${pc.padStart(3)}  ${op.padEnd(16)}${operands.trim().padEnd(16)}${formula}`;
       found.push({ pc: Number(pc), op, before, text });
       before = "";
-    } else if (/^ +\d+ \| /.test(line)) before = `${line}\n`;
+    } else if (/^ +\d+ \| /.test(line)) before = `${line.trimStart()}\n`;
   }
   return found;
 }
@@ -310,27 +310,35 @@ export async function rewritePage(page: string): Promise<string> {
   let rewritten = "", at = 0;
   for (const { index, 0: whole, 1: info, 2: text } of blocks) {
     const words = info.split(" ");
-    if (words[0] === "ts" && words.length === 4) {
-      rewritten += page.slice(at, index) + `\`\`\`${info}\n${await readFunction(words[2], words[3])}\`\`\``;
-      at = index + whole.length;
-      continue;
-    }
     if (words[0] === "unna") shown = words.includes("norun") ? null : await runShown(text);
-    const fresh = shown === null ? null : renderBlock(shown, words);
-    rewritten += page.slice(at, index) + (fresh === null ? whole : `\`\`\`${info}\n${fresh}\`\`\``);
+    const fresh = await renderBlock(shown, words) ?? text;
+    rewritten += `${page.slice(at, index)}\`\`\`${info}\n${fresh}\`\`\``;
     at = index + whole.length;
   }
   return rewritten + page.slice(at);
 }
 
-/** What a block has to say; null for one that is not ours. */
-function renderBlock(shown: Shown, [format, kind, name, ...details]: string[]): string | null {
+/** What a block has to say about the program above it; null for a block that is not ours. */
+async function renderBlock(
+  shown: Shown | null,
+  [format, kind, name, ...details]: string[],
+): Promise<string | null> {
+  if (format === "ts" && details.length === 1) return await readFunction(name, details[0]);
+  if (shown === null) return null;
   if (format === "output") return shown.output;
   if (format !== "text" || kind === undefined) return null;
   const print = KINDS[kind], made = shown.made.get(name);
   if (print === undefined) throw new Error(`There is no block '${kind}'`);
   if (made === undefined) throw new Error(`Function '${name}' did not become hot`);
   return print(shown, made, name, details.join(" "));
+}
+
+/** The text of a function, its comment included. */
+async function readFunction(file: string, name: string): Promise<string> {
+  const text = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
+  const found = new RegExp(`^(?:/\\*\\*.*\\*/\\n)?(?:export )?function ${name}\\b[^]*?^}\\n`, "m").exec(text);
+  if (found === null) throw new Error(`${file} has no function '${name}'`);
+  return found[0];
 }
 
 if (import.meta.main) {

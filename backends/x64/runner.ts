@@ -98,6 +98,7 @@ export function createRunner(
       const stop = runNative(machine);
       if (stop !== Stop.NONE) return stop;
       const reason = loop(machine);
+      if (reason === Stop.RETURNED) continue;
       if (reason !== Stop.HOT_LOOP && reason !== Stop.HOT_CALL) return reason;
       if (!becomesNative(machine, reason)) return reason;
     }
