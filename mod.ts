@@ -17,7 +17,7 @@
  * @module
  */
 
-import { Control, views } from "./core/memory.ts";
+import { Control, HEAP, MEMORY_BYTES, views } from "./core/memory.ts";
 import { heapStats, setHeapLimit, setStress } from "./core/heap.ts";
 import {
   createDiagnostics,
@@ -30,7 +30,7 @@ import {
   suggest,
 } from "./core/diagnostics.ts";
 import { makeSource, type SourceFile } from "./core/source.ts";
-import { decodeFile, type FoundFile, isDiagnostic, readFile, realFile, resolveImport } from "./core/files.ts";
+import { decodeFile, type FoundFile, isDiagnostic, readFile, realPath, resolveImport } from "./core/files.ts";
 import { createOutput, type Sink, writeAll } from "./core/output.ts";
 import type { Program } from "./core/program.ts";
 import {
@@ -45,7 +45,14 @@ import {
 import { createWatchdog, type Interruption, type Watchdog } from "./core/watchdog.ts";
 import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
 import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
-import type { Backend, BackendContext, Runner } from "./core/backend.ts";
+import {
+  type Backend,
+  type BackendContext,
+  NativeFault,
+  type NativeOptions,
+  type Runner,
+} from "./core/backend.ts";
+import type { SyntaxRule } from "./core/syntax.ts";
 import {
   type Artifacts,
   type Compilation,
@@ -55,11 +62,21 @@ import {
   type Dump,
   orderPasses,
   type PassTiming,
+  runHotPasses,
   runPasses,
 } from "./core/pass.ts";
-import { createRegistry, type EventOf, type Plugin, type Registry, type RunEndEvent } from "./core/plugin.ts";
+import {
+  createRegistry,
+  type EventOf,
+  type Plugin,
+  PluginFailure,
+  type Registry,
+  type RunEndEvent,
+} from "./core/plugin.ts";
 import { createEngine, type Engine, type FunctionProfile } from "./core/engine.ts";
-import { core, THRESHOLD_MAX } from "./passes/mod.ts";
+import type { JitLog } from "./core/jit_log.ts";
+import { checkRule, core, prepareHotStage, THRESHOLD_MAX } from "./passes/mod.ts";
+import { openLazily } from "./backends/auto.ts";
 import { interp } from "./backends/interp.ts";
 import { x64 } from "./backends/x64/mod.ts";
 import { std } from "./plugins/std.ts";
@@ -67,13 +84,60 @@ import { math } from "./plugins/math.ts";
 import { timer } from "./plugins/timer.ts";
 
 export { suggest, writeAll };
+export { WriteFailure } from "./core/output.ts";
 export { float, struct } from "./core/convert.ts";
-export { CompileFailure, ProgramExit, RuntimeFault };
+export { CompileFailure, NativeFault, PluginFailure, ProgramExit, RuntimeFault };
 export { definePass } from "./core/pass.ts";
-export { definePlugin, PluginFailure } from "./core/plugin.ts";
+export { definePlugin } from "./core/plugin.ts";
 export type * from "./core/convert.ts";
 export type * from "./core/pass.ts";
 export type * from "./core/plugin.ts";
+export type {
+  ArrayLit,
+  Assign,
+  AssignOp,
+  At,
+  Await,
+  Binary,
+  BinaryOp,
+  Block,
+  Bool,
+  Break,
+  Call,
+  Continue,
+  Expr,
+  ExprStmt,
+  Float,
+  For,
+  ForEach,
+  FunctionDecl,
+  FunctionExpr,
+  Ident,
+  If,
+  ImportDecl,
+  Index,
+  Int,
+  Logical,
+  LogicalOp,
+  MapEntry,
+  MapLit,
+  Member,
+  Name,
+  Nil,
+  Node,
+  NodeKind,
+  NodeOf,
+  Print,
+  Program as Tree,
+  Return,
+  Stmt,
+  Str,
+  StructDecl,
+  Unary,
+  UnaryOp,
+  VarDecl,
+  While,
+} from "./core/ast.ts";
 export type * from "./core/source.ts";
 export type * from "./core/program.ts";
 export type * from "./core/syntax.ts";
@@ -90,6 +154,7 @@ export type {
   Severity,
 } from "./core/diagnostics.ts";
 export type {
+  FutureInfo,
   Host,
   LibraryDef,
   LoadedFunction,
@@ -101,6 +166,7 @@ export type {
   ParamType,
   Task,
   TraceFrame,
+  Waiting,
 } from "./core/machine.ts";
 export type { Effect, Exec, OpcodeDef, OperandKind, Operands, WordKind } from "./core/opcodes.ts";
 export type { FunctionProfile } from "./core/engine.ts";
@@ -123,18 +189,36 @@ export const BACKENDS: readonly Backend[] = BUILT_IN.flatMap(({ backends = [] })
 
 /** Runs what no other backend was asked for, and what the others cannot run here. */
 const FALLBACK = interp.name;
-const DEFAULT_HEAP = 1024 * 1024 * 1024;
+/** Runs what is hot if no backend was asked for, where it works. */
+const PREFERRED = x64.name;
+/** What a small system grants may be less than what is meant. */
+const DEFAULT_HEAP = Math.min(1024 * 1024 * 1024, MEMORY_BYTES - HEAP);
 const DEFAULT_THRESHOLD = 100;
 /** What a process ended by SIGPIPE is reported with. */
 const PIPE_CLOSED = 141;
+/** Native code did what the processor forbids: a bug in the runtime. */
+const INTERNAL_FAULT = 70;
+/** The least and the most that a code cache may be, in bytes. */
+const CACHE_MIN = 64 * 1024, CACHE_MAX = 1024 * 1024 * 1024;
+/** What can be printed after a run beside artifacts and passes of the hot stage. */
+const RUN_VIEWS: readonly string[] = ["patches", "exits"];
 
 /** A function of TypeScript that programs can call. What it throws is a run-time error of the program. */
 export type HostFunction = (...args: HostValue[]) => HostValue | void | Promise<HostValue | void>;
 
 /** How a runtime is set up. */
 export interface RuntimeOptions {
-  /** The backend's name; `interp` by default. One that is not available here gives way to the interpreter. */
+  /**
+   * The backend's name: `interp` or `x64`. Without it, `x64` runs what is hot where it works. One that does not work here
+   * gives way to the interpreter.
+   */
   readonly backend?: string;
+  /** How executable memory is made: `dual`, the default where it works, or `mprotect`. */
+  readonly execMemory?: string;
+  /** How machine code is entered: `bsearch`, the fast one, or `fnptr`. */
+  readonly gate?: string;
+  /** Bytes of machine code that are kept; 32 MiB by default. */
+  readonly codeCache?: number;
   /** The most memory that programs may use, in bytes; 1 GiB by default. */
   readonly heap?: number;
   /** Collects garbage at every opportunity, to find what is not rooted. Very slow. */
@@ -165,9 +249,16 @@ export interface RuntimeOptions {
   readonly color?: boolean;
   /** Counts executed instructions, for {@linkcode Runtime.stats}; makes programs slower. */
   readonly stats?: boolean;
-  /** Compiles programs and does not run them. */
+  /** Writes a line to standard error for whatever happens to hot code, as it happens. */
+  readonly jitLog?: boolean;
+  /** Writes `/tmp/perf-PID.map`, from which the Linux profiler `perf` learns the names of machine code. */
+  readonly perfMap?: boolean;
+  /** Compiles programs and does not run them, unless something is to be dumped that only a run makes. */
   readonly compileOnly?: boolean;
-  /** What to print as files are compiled: artifacts (`tokens`, `ast`, `bytecode`), or passes to print after. */
+  /**
+   * What to print: artifacts of the load stage (`tokens`, `ast`, `bytecode`), of the hot stage (`hot`, `draft`, `code`,
+   * and `patches`), passes to print after, and `exits`.
+   */
   readonly dump?: readonly string[];
   /** Makes dumps and reports JSON. */
   readonly json?: boolean;
@@ -175,10 +266,32 @@ export interface RuntimeOptions {
   readonly functionName?: string;
 }
 
+/** Figures of machine code. */
+export interface NativeStats {
+  /** Functions that got hot. */
+  readonly hot: number;
+  /** How often one was compiled. */
+  readonly compilations: number;
+  /** Bytes of machine code of all compilations. */
+  readonly codeBytes: number;
+  /** Milliseconds that compiling took. */
+  readonly compileTime: number;
+  /** Functions that were given up. */
+  readonly refused: number;
+  /** How often code had to go because others needed the room. */
+  readonly evicted: number;
+  /** How often native code left an instruction to the interpreter. */
+  readonly exits: number;
+}
+
 /** Figures of the program that ran last. */
 export interface RuntimeStats {
   /** Executed instructions; null unless they were counted (`stats` in {@linkcode RuntimeOptions}). */
   readonly instructions: number | null;
+  /** Those among them that ran as machine code; null unless they were counted. */
+  readonly nativeInstructions: number | null;
+  /** What became machine code; null where there is none, because the interpreter runs everything. */
+  readonly native: NativeStats | null;
   /** From the start of the program to its end, waiting included. */
   readonly milliseconds: number;
   /** Bytes; of all runtimes of the process since its start. */
@@ -201,7 +314,7 @@ export interface RuntimeStats {
 }
 
 /** What {@linkcode Runtime.report} tells about. */
-export type Report = "dumps" | "time" | "stats" | "profile";
+export type Report = "dumps" | "native" | "time" | "stats" | "profile";
 
 /** A runtime: compiles and runs programs. Running another program ends the one before. */
 export interface Runtime {
@@ -297,27 +410,38 @@ interface Session {
  * @throws {PluginFailure} if a plugin is malformed, or two do not go together
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  const registry = createRegistry([...BUILT_IN, hostPlugin()], options.plugins);
+  const { functions = {}, plugins = [] } = options;
+  const embedder = Object.keys(functions).length === 0 ? [] : [hostPlugin(functions)];
+  const registry = createRegistry(BUILT_IN, [...embedder, ...plugins]);
+  registry.rules.forEach(checkGrammar);
   const log: DriverLog = { timings: [], dumps: [] };
   const driver = makeDriver(registry, options, log);
-  const stdout = createOutput(options.stdout ?? ((bytes) => writeAll(Deno.stdout, bytes)));
+  const stdout = options.stdout === undefined
+    ? createOutput((bytes) => writeAll(Deno.stdout, bytes), () => Deno.stdout.isTerminal())
+    : createOutput(options.stdout);
   const stderr: Sink = options.stderr ?? ((bytes) => writeAll(Deno.stderr, bytes));
   const { color = false, json = false } = options;
   const heap = options.heap ?? DEFAULT_HEAP;
-  const backend = findBackend(registry, options.backend);
+  const showsNative = driver.dump.some((name) => isRunView(registry, name));
+  // Whoever wants to see machine code has asked for the backend that makes it.
+  const asked = options.backend ?? (showsNative || options.jitLog || options.perfMap ? PREFERRED : null);
+  const backend = asked === null ? null : findBackend(registry, asked);
+  const native = nativeOptions(registry, options);
+  const perfMap = options.perfMap ? openPerfMap() : null;
   let runner: Runner | null = null;
+  let jitLog: JitLog | null = null;
   let session: Session | null = null;
   let disposed = false;
   activate();
 
   return {
-    runFile: (path) => runReported(readFile(path, path)),
+    runFile: (path) => runReported(readFile(path, path), realPath(path)),
     runSource: (path, text) =>
-      runReported(typeof text === "string" ? makeSource(path, text) : decodeFile(path, text)),
+      runReported(typeof text === "string" ? makeSource(path, text) : decodeFile(path, text), null),
     compile: (path, text) => runPasses(driver, makeSource(path, text)).program,
     async run(program) {
       try {
-        await start(program);
+        await start(program, null);
       } finally {
         stdout.flush();
       }
@@ -389,8 +513,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 
   /** The functions of the embedder as a plugin of its own. */
-  function hostPlugin(): Plugin {
-    const natives = Object.entries(options.functions ?? {}).map(([name, run]): NativeDef => ({
+  function hostPlugin(functions: NonNullable<RuntimeOptions["functions"]>): Plugin {
+    const natives = Object.entries(functions).map(([name, run]): NativeDef => ({
       name,
       params: [{ name: "args", type: "any", mode: "rest" }],
       doc: "A function of the embedder.",
@@ -416,46 +540,80 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     return { name: "embedder", doc: "Functions that the embedder gives to programs.", natives };
   }
 
+  /** The open backend; opens it for the first program. */
   async function open(): Promise<Runner> {
-    await backend.prepare?.();
-    const probe = backend.probe();
-    const [{ compileTemplates }, { patchJumps }] = await Promise.all([
-      import("./passes/template_jit.ts"),
-      import("./passes/jump_patch.ts"),
-    ]);
+    if (runner !== null) return runner;
     const context: BackendContext = {
       opcodes: registry.opcodes,
       count: options.stats ?? false,
       threshold: driver.threshold,
-      compileHot: (hot, target) => patchJumps(compileTemplates(hot, target, registry.opcodes)),
+      compileHot: (hot, target) => runHotPasses(driver, hot, target),
+      native,
+      observe: (event) => jitLog?.observe(event),
     };
-    if (probe.ok) return backend.open(context);
-    const details = { backend: backend.name, because: probe.because };
-    tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
-    return findBackend(registry, FALLBACK).open(context);
+    const interpreter = findBackend(registry, FALLBACK);
+    if (backend !== null) {
+      if (backend !== interpreter) await prepareNative(backend);
+      const probe = backend.probe(native);
+      if (probe.ok) return runner = backend.open(context);
+      const details = { backend: backend.name, because: probe.because };
+      tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
+      return runner = interpreter.open(context);
+    }
+    const preferred = findBackend(registry, PREFERRED);
+    if (!(preferred.isLikely?.() ?? true)) return runner = interpreter.open(context);
+    // Instructions are to be counted from the first one on, so the choice is made now.
+    if (context.count) {
+      await prepareNative(preferred);
+      return runner = (preferred.probe(native).ok ? preferred : interpreter).open(context);
+    }
+    return runner = openLazily(preferred, interpreter, context, () => prepareNative(preferred));
+  }
+
+  /** Loads what machine code needs. */
+  async function prepareNative(backend: Backend): Promise<void> {
+    const [{ createJitLog }, { patchesToJson, printPatches }] = await Promise.all([
+      import("./core/jit_log.ts"),
+      import("./core/native_views.ts"),
+      prepareHotStage(),
+      backend.prepare?.(),
+    ]);
+    jitLog ??= createJitLog({
+      json,
+      ...(options.jitLog ? { log: say } : {}),
+      ...(perfMap === null ? {} : { perf: perfMap }),
+      ...(!driver.dump.includes("patches") ? {} : {
+        code(code) {
+          const { source, proto } = code.hot.loaded, functionName = proto.name;
+          if ((options.functionName ?? functionName) !== functionName) return;
+          const text = json ? patchesToJson(code) : printPatches(code);
+          log.dumps.push({ name: "patches", path: source.path, functionName, text });
+        },
+      }),
+    });
   }
 
   /** Runs a program as one does from a command line: everything that goes wrong is told. */
-  async function runReported(source: SourceFile | Diagnostic): Promise<number> {
+  async function runReported(source: SourceFile | Diagnostic, path: string | null): Promise<number> {
     try {
       if (isDiagnostic(source)) {
         tell(source);
         return 1;
       }
-      return await runToEnd(source);
+      return await runToEnd(source, path);
     } catch (error) {
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
       return PIPE_CLOSED;
     }
   }
 
-  async function runToEnd(source: SourceFile): Promise<number> {
+  async function runToEnd(source: SourceFile, path: string | null): Promise<number> {
     let code = 0;
     try {
       const { program, diagnostics } = compileFile(source);
       diagnostics.forEach(tell);
-      if (options.compileOnly) return 0;
-      const { engine, disturbed } = await start(program);
+      if (options.compileOnly && !showsNative) return 0;
+      const { engine, disturbed } = await start(program, path);
       const unseen = engine.unseen();
       unseen.forEach(tellFault);
       if (disturbed || unseen.length > 0) code = 1;
@@ -464,7 +622,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       if (error instanceof CompileFailure) error.diagnostics.forEach(tell);
       else if (error instanceof RuntimeFault) tellFault(error);
       else if (error instanceof ProgramExit) code = error.code;
-      else if (error instanceof Interrupted) {
+      else if (error instanceof NativeFault) {
+        say(`${error.message}\n`);
+        code = INTERNAL_FAULT;
+      } else if (error instanceof Interrupted) {
         code = error.code;
         tellFault(error);
       } else throw error;
@@ -513,7 +674,9 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     const reports = await import("./core/reports.ts");
     switch (what) {
       case "dumps":
-        return reports.printDumps(log.dumps, json);
+        return reports.printDumps(log.dumps.filter(({ functionName }) => functionName === undefined), json);
+      case "native":
+        return showsNative ? nativeReport(reports) : "";
       case "time":
         return reports.printTimings(log.timings, json);
       case "stats":
@@ -523,9 +686,36 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     }
   }
 
+  /** What the program that ran last has become. */
+  async function nativeReport(reports: typeof import("./core/reports.ts")): Promise<string> {
+    if (jitLog === null) return json ? "" : "The interpreter ran everything; there is no machine code\n";
+    const dumps = log.dumps.filter(({ functionName }) => functionName !== undefined);
+    if (driver.dump.includes("exits")) {
+      const { exitsToJson, printExits } = await import("./core/native_views.ts");
+      const exits = (runner?.exits?.() ?? []).filter(({ loaded }) =>
+        (options.functionName ?? loaded.proto.name) === loaded.proto.name
+      );
+      const path = session?.engine.main()?.name ?? "";
+      dumps.push({
+        name: "exits",
+        path,
+        functionName: "",
+        text: json ? exitsToJson(exits) : printExits(exits),
+      });
+    }
+    return reports.printDumps(dumps, json);
+  }
+
   function stats(): RuntimeStats {
+    const exits = (runner?.exits?.() ?? []).reduce((sum, { count }) => sum + count, 0);
+    const native = jitLog === null ? null : { ...jitLog.sums(), exits };
+    // An instruction that exits counts where it began, and again where it was done.
+    const nativeInstructions = views.I32[Control.EXECUTED_NATIVE + 1] * 2 ** 32 +
+      (views.I32[Control.EXECUTED_NATIVE] >>> 0) - exits;
     return {
-      instructions: options.stats ? views.F64[Control.EXECUTED / 2] : null,
+      instructions: options.stats ? views.F64[Control.EXECUTED / 2] + nativeInstructions : null,
+      nativeInstructions: options.stats ? nativeInstructions : null,
+      native,
       milliseconds: session?.milliseconds ?? 0,
       heap: heapStats(),
     };
@@ -535,14 +725,16 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     return session?.engine.profile() ?? [];
   }
 
-  /** Runs a program in an engine of its own. */
-  async function start(program: Program): Promise<Session> {
+  /** Runs a program in an engine of its own; `path` is the file that it was read from, if it was. */
+  async function start(program: Program, path: string | null): Promise<Session> {
     if (disposed) throw new Error("The runtime has been disposed");
     const display = program.source.path;
-    const main: FoundFile = { path: realFile(display) ?? absolutePath(display), display };
+    const main: FoundFile = { path: path ?? absolutePath(display), display };
     session?.engine.dispose();
     activate();
     views.F64[Control.EXECUTED / 2] = 0;
+    views.I32.fill(0, Control.EXECUTED_NATIVE, Control.EXECUTED_NATIVE + 2);
+    jitLog?.clear();
     const watchdog = options.interruptible || options.timeout !== undefined
       ? createWatchdog(
         options.timeout === undefined ? null : options.timeout * 1000,
@@ -551,12 +743,17 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       : null;
     const engine = createEngine({
       opcodes: registry.opcodes,
-      runner: runner ??= await open(),
+      runner: await open(),
       natives: registry.natives,
       libraries: registry.libraries,
       write: stdout.write,
       flush: stdout.flush,
-      resolve: (path, importer) => resolveImport(path, importer, main),
+      resolve(path, importer) {
+        const found = resolveImport(path, importer, main);
+        if (found === null || !isDiagnostic(found)) return found;
+        tell(found);
+        return null;
+      },
       compile(path, display) {
         const source = readFile(path, display);
         if (isDiagnostic(source)) throw new CompileFailure([source]);
@@ -616,6 +813,17 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 }
 
+/** Refuses a row that cannot join the grammar before a program meets it. */
+function checkGrammar(rule: SyntaxRule): void {
+  try {
+    checkRule(rule);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    const details = { plugin: rule.by, problem };
+    throw new PluginFailure([makeDiagnostic("U0503", DIAGNOSTICS.U0503, null, [details])]);
+  }
+}
+
 function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog): DriverOptions {
   const { threshold = DEFAULT_THRESHOLD, off = [], dump = [], json = false, functionName } = options;
   if (!(Number.isInteger(threshold) && threshold >= 0 && threshold <= THRESHOLD_MAX)) {
@@ -629,7 +837,7 @@ function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog)
   }
   const printed = [...registry.artifacts.values()].map((def) => def.dump);
   for (const name of dump) {
-    const names = new Set([...printed, ...known.keys()]);
+    const names = new Set([...printed, ...known.keys(), ...RUN_VIEWS]);
     if (!names.has(name)) throw unknownName("dump", name, names);
   }
   return {
@@ -647,6 +855,50 @@ function makeDriver(registry: Registry, options: RuntimeOptions, log: DriverLog)
     log,
     notify: registry.notify,
   };
+}
+
+/** Whether something that can be dumped is made by a run only. */
+function isRunView(registry: Registry, name: string): boolean {
+  const passes = registry.passes.map(({ pass }) => pass).filter(({ stage }) => stage === "hot");
+  const kinds = new Set(passes.flatMap(({ from, to }) => [from, to]));
+  return RUN_VIEWS.includes(name) || passes.some((pass) => pass.name === name) ||
+    [...registry.artifacts.values()].some(({ kind, dump }) => dump === name && kinds.has(kind));
+}
+
+/** How machine code is to be run; words that no backend knows are refused. */
+function nativeOptions(registry: Registry, { execMemory, gate, codeCache }: RuntimeOptions): NativeOptions {
+  const choices = [...registry.backends.values()].flatMap(({ choices }) => choices ?? []);
+  const check = (what: string, word: string | undefined, known: readonly string[]) => {
+    if (word !== undefined && !known.includes(word)) throw unknownName(what, word, known);
+  };
+  check("kind of executable memory", execMemory, choices.flatMap(({ memory }) => memory));
+  check("gate", gate, choices.flatMap(({ gate }) => gate));
+  if (codeCache !== undefined && !(codeCache >= CACHE_MIN && codeCache <= CACHE_MAX)) {
+    throw new OptionError(`A code cache of ${codeCache} bytes is not possible; give 64K to 1G`);
+  }
+  return {
+    ...(execMemory === undefined ? {} : { memory: execMemory }),
+    ...(gate === undefined ? {} : { gate }),
+    ...(codeCache === undefined ? {} : { cache: codeCache }),
+  };
+}
+
+/** Opens the file in which `perf` looks for names; gives what writes a line to it. */
+function openPerfMap(): (line: string) => void {
+  const path = `/tmp/perf-${Deno.pid}.map`;
+  try {
+    const file = Deno.openSync(path, { create: true, truncate: true, write: true });
+    return (line) => writeAll(file, new TextEncoder().encode(line));
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    throw new OptionError(`Writing ${path} failed: ${because}`);
+  }
+}
+
+/** What works on this machine, as text or as JSON. */
+export async function doctor(json = false): Promise<string> {
+  const { examine, printExamination } = await import("./core/doctor.ts");
+  return printExamination(await examine(VERSION, BACKENDS), json);
 }
 
 function findBackend(registry: Registry, name = FALLBACK): Backend {

@@ -25,77 +25,107 @@ import type { SourceFile } from "./source.ts";
 // ---- Nodes ----------------------------------------------------------------------------------------------------------
 
 /** What every node has: its kind and its stretch of the source text, in half-open UTF-16 offsets. */
-interface At<Kind extends string> {
+export interface At<Kind extends string> {
+  /** Which node it is. */
   readonly kind: Kind;
+  /** Offset of its first UTF-16 unit. */
   readonly start: number;
+  /** Offset behind its last one. */
   readonly end: number;
 }
 
 /** A whole file. */
 export interface Program extends At<"Program"> {
+  /** Its statements in order. */
   readonly body: readonly Stmt[];
 }
 /** A name that is declared, or the name of a member. */
 export interface Ident extends At<"Ident"> {
+  /** The name itself. */
   readonly name: string;
 }
 /** `key: value` in a map literal. */
 export interface MapEntry extends At<"MapEntry"> {
+  /** Any expression; a bare name is refused by the parser. */
   readonly key: Expr;
+  /** Evaluated after the key. */
   readonly value: Expr;
 }
 
 /** `var name = init;` */
 export interface VarDecl extends At<"VarDecl"> {
+  /** What is declared. */
   readonly name: Ident;
+  /** Null means nil. */
   readonly init: Expr | null;
 }
 /** `function name(…) {…}`; the name is here, that of `fn` is null. */
 export interface FunctionDecl extends At<"FunctionDecl"> {
+  /** What is declared. */
   readonly name: Ident;
+  /** The function. */
   readonly fn: FunctionExpr;
 }
 /** `struct Name { field; }` */
 export interface StructDecl extends At<"StructDecl"> {
+  /** What is declared. */
   readonly name: Ident;
+  /** In the order in which the constructor takes them. */
   readonly fields: readonly Ident[];
 }
 /** `import path as alias;` with the path as decoded text; `named` when it was written as a name, not as a string. */
 export interface ImportDecl extends At<"ImportDecl"> {
+  /** As written, escapes decoded. */
   readonly path: string;
+  /** Whether it is a bare name, which may mean a library. */
   readonly named: boolean;
+  /** What is declared. */
   readonly alias: Ident;
 }
 /** `print value;` */
 export interface Print extends At<"Print"> {
+  /** What is printed. */
   readonly value: Expr;
 }
 /** `if (test) then else …`; an else-if is an `If` in `else`. :deep-trees: */
 export interface If extends At<"If"> {
+  /** Decides by its truthiness. */
   readonly test: Expr;
+  /** Runs if it holds. */
   readonly then: Stmt;
+  /** Runs if not; null when there is none. */
   readonly else: Stmt | null;
 }
 /** `while (test) body` */
 export interface While extends At<"While"> {
+  /** Asked before each round. */
   readonly test: Expr;
+  /** One round. */
   readonly body: Stmt;
 }
 /** `for (init; test; step) body` */
 export interface For extends At<"For"> {
+  /** Runs once; its variable is the same in all rounds. */
   readonly init: VarDecl | ExprStmt | null;
+  /** Asked before each round; null holds for ever. */
   readonly test: Expr | null;
+  /** Runs after each round. */
   readonly step: Expr | null;
+  /** One round. */
   readonly body: Stmt;
 }
 /** `for (var name : iterable) body` */
 export interface ForEach extends At<"ForEach"> {
+  /** A fresh variable in each round. */
   readonly name: Ident;
+  /** An array, a map (its keys) or a string (its bytes). */
   readonly iterable: Expr;
+  /** One round. */
   readonly body: Stmt;
 }
 /** `return value;` */
 export interface Return extends At<"Return"> {
+  /** Null means nil. */
   readonly value: Expr | null;
 }
 /** `break;` */
@@ -104,10 +134,12 @@ export type Break = At<"Break">;
 export type Continue = At<"Continue">;
 /** `{ … }` */
 export interface Block extends At<"Block"> {
+  /** Its statements, in a scope of their own. */
   readonly body: readonly Stmt[];
 }
 /** `expr;` */
 export interface ExprStmt extends At<"ExprStmt"> {
+  /** Evaluated for what it does. */
   readonly expr: Expr;
 }
 
@@ -115,80 +147,110 @@ export interface ExprStmt extends At<"ExprStmt"> {
 export type Nil = At<"Nil">;
 /** `true`, `false` */
 export interface Bool extends At<"Bool"> {
+  /** Which of the two. */
   readonly value: boolean;
 }
 /** An integer within int64; the lowest one arises from a minus sign directly before 9223372036854775808. */
 export interface Int extends At<"Int"> {
+  /** From -2^63 to 2^63 - 1. */
   readonly value: bigint;
 }
 /** A number with a point or an exponent. */
 export interface Float extends At<"Float"> {
+  /** Never NaN; infinite only in trees that passes make. */
   readonly value: number;
 }
 /** A string: its bytes, escapes decoded. */
 export interface Str extends At<"Str"> {
+  /** Any bytes at all. */
   readonly bytes: Uint8Array;
 }
 /** `[a, b]` */
 export interface ArrayLit extends At<"ArrayLit"> {
+  /** In order. */
   readonly items: readonly Expr[];
 }
 /** `{"a": 1}` */
 export interface MapLit extends At<"MapLit"> {
+  /** In order; a later one of the same key wins. */
   readonly entries: readonly MapEntry[];
 }
 /** `async function name(params) {…}` */
 export interface FunctionExpr extends At<"FunctionExpr"> {
+  /** The name that it gives itself; null if it has none, and for declarations. */
   readonly name: Ident | null;
+  /** All different. */
   readonly params: readonly Ident[];
+  /** Its statements. */
   readonly body: Block;
+  /** Whether a call starts a task. */
   readonly isAsync: boolean;
 }
 /** A variable that is read. */
 export interface Name extends At<"Name"> {
+  /** The variable. */
   readonly name: string;
 }
 /** `target op value`, right associative. */
 export interface Assign extends At<"Assign"> {
+  /** `=`, or an operator that reads the target first. */
   readonly op: AssignOp;
+  /** Evaluated once, before the value. */
   readonly target: Name | Index | Member;
+  /** The right side. */
   readonly value: Expr;
 }
 /** `left op right`; run-time errors point at the operator, so its offset is kept. :deep-trees: */
 export interface Binary extends At<"Binary"> {
+  /** What to compute. */
   readonly op: BinaryOp;
+  /** Evaluated first. */
   readonly left: Expr;
+  /** Evaluated second. */
   readonly right: Expr;
+  /** Offset of the operator. */
   readonly opStart: number;
 }
 /** `left && right`, `left || right` :deep-trees: */
 export interface Logical extends At<"Logical"> {
+  /** Which of the two. */
   readonly op: LogicalOp;
+  /** Always evaluated. */
   readonly left: Expr;
+  /** Evaluated only if it decides. */
   readonly right: Expr;
 }
 /** `-x`, `+x`, `!x` */
 export interface Unary extends At<"Unary"> {
+  /** What to compute. */
   readonly op: UnaryOp;
+  /** From what. */
   readonly operand: Expr;
 }
 /** `await x` */
 export interface Await extends At<"Await"> {
+  /** A future, or any other value, which is its own result. */
   readonly operand: Expr;
 }
 /** `callee(args)` :deep-trees: */
 export interface Call extends At<"Call"> {
+  /** Evaluated first. */
   readonly callee: Expr;
+  /** Evaluated in order. */
   readonly args: readonly Expr[];
 }
 /** `object[index]` :deep-trees: */
 export interface Index extends At<"Index"> {
+  /** What is indexed. */
   readonly object: Expr;
+  /** Evaluated second. */
   readonly index: Expr;
 }
 /** `object.name` :deep-trees: */
 export interface Member extends At<"Member"> {
+  /** What has the member. */
   readonly object: Expr;
+  /** A name; keywords are allowed. */
   readonly name: Ident;
 }
 

@@ -26,6 +26,7 @@ export const EXIT_REASONS = {
   "growth": "the array has no room left, or it is none",
   "not-array-item": "it is no array, or has no such item",
   "not-container": "it is neither array nor string nor map",
+  "not-key": "the key is a float, a large integer or none, or the map has to make room",
   "not-cached": "the object is of another type than the one before",
   "not-function": "what is called is no function with that many parameters, or the stack has to grow",
 } as const;
@@ -56,6 +57,8 @@ export interface Site<L = unknown> {
   exit(reason: ExitReason): L;
   /** A place that leaves at the instruction's target, for a look at the outside. */
   poll(): L;
+  /** Lets `write` write code that stands behind all instructions, where what is rare is not in the way. */
+  outside(write: () => void): void;
   /** A place that leaves at the first instruction of a callee without native code. */
   readonly interpret: L;
 }
@@ -92,14 +95,37 @@ export interface Exit {
   readonly reason: ExitReason;
 }
 
-/** Machine code with holes, as template-JIT leaves it. */
-export interface Draft {
-  readonly hot: HotFunction;
+/** What an assembler has made. */
+export interface Assembled {
+  /** The code, holes filled with zeros. */
   readonly bytes: Uint8Array;
-  /** Offset of each label. */
+  /** Offset of each label; undefined where nothing has bound it. */
   readonly labels: readonly (number | undefined)[];
+  /** What each label is called. */
+  readonly labelNames: readonly string[];
   readonly fixups: readonly Fixup[];
+  /** What templates said about instructions, by offset. */
+  readonly remarks: ReadonlyMap<number, string>;
+  /** Offsets of data, eight bytes each, which a listing would take for instructions. */
+  readonly data: ReadonlySet<number>;
+}
+
+/** A piece of code behind the instructions: an exit, a look at the outside, a call into the interpreter, a detour. */
+export interface Outside {
+  readonly kind: "exit" | "poll" | "interpret" | "detour";
+  readonly offset: number;
+  /** Place of the instruction that it belongs to. */
+  readonly pc: number;
+  /** Of an exit, its number; otherwise -1. */
+  readonly exit: number;
+}
+
+/** Machine code with holes, as template-JIT leaves it. */
+export interface Draft extends Assembled {
+  readonly hot: HotFunction;
   readonly exits: readonly Exit[];
+  /** In the order of their offsets, behind all instructions. */
+  readonly outside: readonly Outside[];
   /** For each word of the function's code the offset at which its instruction begins; -1 for operand words. */
   readonly entries: Int32Array;
 }
@@ -115,10 +141,35 @@ export interface Patch {
 /** Machine code that is ready to be placed anywhere. */
 export interface Code {
   readonly hot: HotFunction;
+  readonly draft: Draft;
   readonly bytes: Uint8Array;
   readonly entries: Int32Array;
   readonly exits: readonly Exit[];
+  /** What the holes were filled with; made anew each time it is asked for. */
   readonly patches: readonly Patch[];
+}
+
+/** What a listing may know of machine code beyond the bytes; all by offset into them. */
+export interface ListingContext {
+  /** What to call the target of a displacement; `hole` is where the displacement lies. */
+  placeName?(target: number, hole: number): string | undefined;
+  /** Whether eight bytes of data begin here. */
+  isData?(offset: number): boolean;
+  commentAt?(offset: number): string | undefined;
+  /** What lies at a word of linear memory. */
+  wordName?(word: number): string | undefined;
+  /** What a value is called that is an object; the bits are those of the value. */
+  valueName?(bits: bigint): string | undefined;
+}
+
+/** An instruction of machine code, in words. */
+export interface MachineLine {
+  readonly offset: number;
+  readonly length: number;
+  /** As an assembler would have it, with names for what has one. */
+  readonly text: string;
+  /** What it is there for. */
+  readonly purpose: string;
 }
 
 /** What an assembler has to offer for template-JIT. */
@@ -127,11 +178,7 @@ export interface Assembler<L> {
   label(name?: string): L;
   bind(label: L): void;
   comment(text: string): void;
-  finish(): {
-    readonly bytes: Uint8Array;
-    readonly labels: readonly (number | undefined)[];
-    readonly fixups: readonly Fixup[];
-  };
+  finish(): Assembled;
 }
 
 /** A kind of processor: how instructions are turned into its code. */
@@ -146,7 +193,13 @@ export interface Target<A extends Assembler<L>, L> {
   exit(asm: A, request: Request, index: number, pc: number, proto: number): void;
   /** Writes the code that leaves at a callee without native code. */
   interpret(asm: A): void;
+  /** Reads machine code back. */
+  list(bytes: Uint8Array, context: ListingContext): readonly MachineLine[];
 }
+
+/** A target of any kind, as contexts keep it. */
+// deno-lint-ignore no-explicit-any
+export type AnyTarget = Target<any, any>;
 
 /** Why native code was left. */
 export const Request = {
@@ -220,14 +273,32 @@ export interface BackendContext {
   observe?(event: JitEvent): void;
 }
 
+/** How often an exit was taken, in all compilations of its function. */
+export interface ExitCount extends Exit {
+  readonly loaded: LoadedFunction;
+  readonly count: number;
+}
+
 /** An open backend. */
 export interface Runner {
   /** Runs from the machine's state until it cannot go on by itself; gives the `Stop` that tells why. */
   run(machine: Machine): number;
+  /** What has to be awaited before it runs again, if anything; asked where a loop or a call is hot. */
+  wait?(): Promise<void> | null;
   /** The code of all functions that have some now, and how often each exit was taken. */
   compiled?(): readonly { readonly code: Code; readonly exits: Int32Array }[];
+  /** All exits that were taken since it was opened. */
+  exits?(): readonly ExitCount[];
   /** Lets go of what belongs to a machine that is gone. */
   dispose?(): void;
+}
+
+/** Something that a backend needs or offers, and how it is on this machine. */
+export interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  /** A few words: which, how fast, or why not. */
+  readonly details: string;
 }
 
 /** A way of running code. */
@@ -238,6 +309,12 @@ export interface Backend {
   readonly doc: string;
   /** Loads what it consists of, if that is more than what is here already; called once, before the others. */
   prepare?(): Promise<void>;
+  /** Whether it is worth loading: a guess that takes no time. Without it, it is. */
+  isLikely?(): boolean;
+  /** The words that {@linkcode NativeOptions} may hold, the ones that are tried first in front. */
+  readonly choices?: { readonly memory: readonly string[]; readonly gate: readonly string[] };
+  /** Tries everything that it needs or offers, each on its own; takes some hundred milliseconds. */
+  examine?(): readonly Finding[];
   /** Whether it can work on this machine, with these permissions. */
   probe(options?: NativeOptions): Probe;
   /** Makes it ready to run; called only after a `probe` that was ok. */

@@ -25,10 +25,13 @@ export type Severity = "error" | "warning" | "info";
 
 /** One row of a message table. `text` takes the details of the single case, or nothing. */
 export interface DiagnosticDef {
+  /** How bad it is. */
   readonly severity: Severity;
   /** A few words for lists of all codes. */
   readonly title: string;
+  /** The message for the details of a case. */
   readonly text: (details: never) => string;
+  /** For those who ask about the code. */
   readonly explain: {
     /** Why it happens. */
     readonly why: string;
@@ -715,30 +718,43 @@ export type DetailsOf<Def extends DiagnosticDef> = Parameters<Def["text"]>;
 
 /** Advice below a message, with a place of its own or without. */
 export interface Note {
+  /** The advice. */
   readonly message: string;
+  /** The file that it points into. */
   readonly source?: SourceFile;
+  /** Where it points: an offset into the text, */
   readonly start?: number;
+  /** and the end of that stretch. */
   readonly end?: number;
 }
 
 /** One thing to tell the programmer. Notes may still be added to it after it has been reported. */
 export interface Diagnostic {
+  /** Its row in a table of messages, such as `U0201`. */
   readonly code: string;
+  /** How bad it is. */
   readonly severity: Severity;
+  /** The text, details filled in. */
   readonly message: string;
   /** Null when it is about no text at all, such as a missing file. */
   readonly source: SourceFile | null;
+  /** Where it points: an offset into the text, */
   readonly start: number;
+  /** and the end of that stretch. */
   readonly end: number;
+  /** Advice, shown below the message. */
   readonly notes: Note[];
-  /** The pass and the plugin at work when it was raised. */
+  /** The pass at work when it was raised. */
   readonly pass?: string;
+  /** The plugin at work when it was raised. */
   readonly plugin?: string;
 }
 
 /** Who is at work: set by the driver, stamped on every diagnostic. */
 export interface Blame {
+  /** The pass at work. */
   pass?: string;
+  /** The plugin that it belongs to, if not to the core. */
   plugin?: string;
 }
 

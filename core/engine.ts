@@ -21,6 +21,7 @@ import {
   defineLibrary,
   defineNative,
   disposeMachine,
+  enterMachine,
   fail,
   failTask,
   failWaiting,
@@ -40,7 +41,6 @@ import {
   type Task,
   unseenFailures,
   wake,
-  withMachine,
 } from "./machine.ts";
 import { OP, type OpcodeDef } from "./opcodes.ts";
 import { grantedRounds, loadProgram } from "./loader.ts";
@@ -81,12 +81,16 @@ export interface EngineOptions {
 
 /** How often a function and its loops ran, and what its code has become. */
 export interface FunctionProfile {
+  /** The function. */
   readonly loaded: LoadedFunction;
+  /** How often it was called. */
   readonly calls: number;
   /** By place of the LOOP word in the code. */
   readonly loops: readonly { readonly pc: number; readonly rounds: number }[];
   /** The code with specialised forms. */
   readonly code: Int32Array;
+  /** Whether it is machine code now, which counts neither calls nor rounds. */
+  readonly isNative: boolean;
 }
 
 /** A machine with everything around it that runs programs. */
@@ -134,6 +138,12 @@ function makeStubs(): void {
   I32[stubs.taskEnd] = OP.TASK_END;
 }
 
+/**
+ * Whether a run waits for its backend in the middle of a program. All machines of the process share the stacks, and a
+ * run can only go on when all that came on top of it is gone: so while one waits, no other one may.
+ */
+let isAnyWaiting = false;
+
 /** Makes an engine with the given parts. */
 export function createEngine(options: EngineOptions): Engine {
   // What the program before has left behind goes first: nothing below collects.
@@ -150,6 +160,9 @@ export function createEngine(options: EngineOptions): Engine {
   for (const library of options.libraries) libraries.set(library.name, defineLibrary(machine, library));
   let mainModule: Module | null = null;
   let looping: Promise<void> | null = null;
+  /** The run that waits for the backend, and what puts the machine back without it. */
+  let waiting: { readonly run: Promise<void>; readonly leave: () => void } | null = null;
+  let isDisposed = false;
 
   return {
     machine,
@@ -159,21 +172,20 @@ export function createEngine(options: EngineOptions): Engine {
       loaded.set(path, mainModule);
       const body = loadProgram(machine, program, mainModule, opcodes, TICK);
       machine.pinned.push(body);
-      withMachine(machine, () => {
+      await perform(() => {
         beginBody(machine, body);
-        execute();
+        return true;
       });
       await loop();
     },
     unseen: () => unseenFailures(machine),
     async callFunction(callee, count, store) {
+      // Whoever called the run that waits is told how it ends.
+      while (waiting !== null) await waiting.run.catch(() => {});
       safepoint(3);
       const future = newFuture(machine.nextFuture++);
       machine.pinned.push(future);
-      withMachine(machine, () => {
-        const stop = beginCall(machine, callee, count, store, future);
-        if (stop !== Stop.WAITING) execute();
-      });
+      await perform(() => beginCall(machine, callee, count, store, future) !== Stop.WAITING);
       while (I32[(future << 1) + 1] === FutureState.PENDING) await loop();
       machine.pinned.splice(machine.pinned.lastIndexOf(future), 1);
       const info = machine.futures.get(I32[(future << 1) + 4]);
@@ -185,6 +197,8 @@ export function createEngine(options: EngineOptions): Engine {
     },
     profile,
     dispose() {
+      waiting?.leave();
+      isDisposed = true;
       machine.ready.length = 0;
       machine.suspended.clear();
       machine.running.length = 0;
@@ -193,8 +207,44 @@ export function createEngine(options: EngineOptions): Engine {
     },
   };
 
-  /** Runs until the current run is finished or waits; failures of tasks stay with their futures. */
-  function execute(): void {
+  /**
+   * A run: `begin` sets the machine up, and tells whether there is something to run. Ends before it returns, unless the
+   * backend has to load something on the way: then the machine stays as it is, in the middle of the program, and the
+   * promise is that of the end. Other runs may come and go on top of it meanwhile.
+   */
+  function perform(begin: () => boolean): Promise<void> | null {
+    const leave = enterMachine(machine);
+    let wait: Promise<void> | null = null;
+    try {
+      if (begin()) wait = execute();
+    } finally {
+      if (wait === null) leave();
+    }
+    if (wait === null) return null;
+    isAnyWaiting = true;
+    const run = goOn(wait, leave);
+    waiting = { run, leave };
+    return run;
+  }
+
+  async function goOn(wait: Promise<void>, leave: () => void): Promise<void> {
+    try {
+      for (let next: Promise<void> | null = wait; next !== null; next = execute()) {
+        await next;
+        if (isDisposed) return;
+      }
+    } finally {
+      waiting = null;
+      isAnyWaiting = false;
+      if (!isDisposed) leave();
+    }
+  }
+
+  /**
+   * Runs until the current run is finished or waits; failures of tasks stay with their futures. Gives what has to be
+   * awaited before it is called again, or null at the end.
+   */
+  function execute(): Promise<void> | null {
     for (;;) {
       try {
         switch (runner.run(machine)) {
@@ -210,7 +260,11 @@ export function createEngine(options: EngineOptions): Engine {
             options.tick?.(machine);
             break;
           default:
-            return;
+            return null;
+        }
+        if (!isAnyWaiting) {
+          const wait = runner.wait?.() ?? null;
+          if (wait !== null) return wait;
         }
       } catch (error) {
         settleFault(error);
@@ -220,8 +274,9 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** Ends the task that `error` arose in, or hands it on when it is the program's end. */
   function settleFault(error: unknown): void {
-    const fault = error instanceof HeapExhausted ? makeFault(machine, "U0919") : error;
-    if (!(fault instanceof RuntimeFault) || !failTask(machine, fault)) throw fault;
+    // Memory belongs to all tasks: a program that went on without this one would run out of it again at once.
+    if (error instanceof HeapExhausted) throw makeFault(machine, "U0919");
+    if (!(error instanceof RuntimeFault) || !failTask(machine, error)) throw error;
   }
 
   function grantLoop(word: number): void {
@@ -255,7 +310,7 @@ export function createEngine(options: EngineOptions): Engine {
         const granted = later?.granted ?? grantedRounds(proto, pc, TICK);
         loops.push({ pc, rounds: (later?.counted ?? 0) + granted - 1 - (code[pc] >> 8) });
       }
-      return { loaded, calls, loops, code };
+      return { loaded, calls, loops, code, isNative: I32[word + Proto.NATIVE] !== 0 };
     });
   }
 
@@ -299,7 +354,8 @@ export function createEngine(options: EngineOptions): Engine {
       options.tick?.(machine);
       const task = machine.ready.shift();
       if (task !== undefined) {
-        resumeTask(task);
+        const run = resumeTask(task);
+        if (run !== null) await run;
         continue;
       }
       if (machine.suspended.size === 0) return;
@@ -322,14 +378,14 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  function resumeTask(task: Task): void {
-    withMachine(machine, () => {
+  function resumeTask(task: Task): Promise<void> | null {
+    return perform(() => {
       try {
         restoreTask(machine, task);
       } catch (error) {
         settleFault(error);
       }
-      execute();
+      return true;
     });
   }
 

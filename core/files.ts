@@ -7,7 +7,9 @@ import { decodeSource, type SourceFile } from "./source.ts";
 
 /** A file that was found: its real path, which identifies it, and the path that messages show. */
 export interface FoundFile {
+  /** Without links and dots. */
   readonly path: string;
+  /** As messages show it. */
   readonly display: string;
 }
 
@@ -25,13 +27,18 @@ export function readFile(path: string, display: string): SourceFile | Diagnostic
   try {
     bytes = Deno.readFileSync(path);
   } catch (error) {
-    return makeDiagnostic("U0151", DIAGNOSTICS.U0151, null, [{ path: display, because: reasonOf(error) }]);
+    return readFailure(display, error);
   }
   return decodeFile(display, bytes);
 }
 
-/** Whether `readFile` or `decodeFile` gave a diagnostic. */
-export function isDiagnostic(result: SourceFile | Diagnostic): result is Diagnostic {
+/** Says why reading failed with `error`. */
+export function readFailure(display: string, error: unknown): Diagnostic {
+  return makeDiagnostic("U0151", DIAGNOSTICS.U0151, null, [{ path: display, because: reasonOf(error) }]);
+}
+
+/** Whether one of the functions here gave a diagnostic. */
+export function isDiagnostic(result: SourceFile | FoundFile | Diagnostic): result is Diagnostic {
   return "severity" in result;
 }
 
@@ -52,20 +59,34 @@ function folderOf(path: string): string {
 /**
  * Finds the file that `path` means when the file at `importer` imports it: a path that begins with "." is relative to
  * the importer, any other is tried from the working directory, then from the importer. `main` is the program's own
- * file; what is shown is relative to how that was written. Null if there is no such file.
+ * file; what is shown is relative to how that was written.
+ *
+ * Null if there is no such file, and a diagnostic if there may be one that cannot be read.
  */
-export function resolveImport(path: string, importer: string, main: FoundFile): FoundFile | null {
+export function resolveImport(
+  path: string,
+  importer: string,
+  main: FoundFile,
+): FoundFile | Diagnostic | null {
   const beside = path.startsWith("/") ? path : folderOf(importer) + path;
-  const real = path.startsWith(".") ? realFile(beside) : realFile(path) ?? realFile(beside);
-  return real === null ? null : { path: real, display: displayPath(real, main) };
+  const places = path.startsWith(".") ? [beside] : [path, beside];
+  for (const place of places) {
+    try {
+      const real = Deno.realPathSync(place);
+      const { isFile, isDirectory } = Deno.statSync(real);
+      if (isFile) return { path: real, display: displayPath(real, main) };
+      if (isDirectory && place === places.at(-1)) throw new Deno.errors.IsADirectory();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) return readFailure(path, error);
+    }
+  }
+  return null;
 }
 
-/** The path that identifies a file: without links and dots; null if there is no such file. */
-export function realFile(path: string): string | null {
-  if (path === "") return null;
+/** The path that identifies a file: without links and dots; null if it cannot be told. */
+export function realPath(path: string): string | null {
   try {
-    const real = Deno.realPathSync(path);
-    return Deno.statSync(real).isFile ? real : null;
+    return Deno.realPathSync(path);
   } catch {
     return null;
   }

@@ -35,7 +35,7 @@
  * ```
  */
 
-import { Control, GLOBALS, HEAP, MARKS, MEMORY_BYTES, views } from "./memory.ts";
+import { Control, GLOBALS, HEAP, LARGE_UNITS, MARKS, MEMORY_BYTES, views } from "./memory.ts";
 import { HI_NIL, HI_OBJECT, Kind } from "./value.ts";
 
 const { I32 } = views;
@@ -60,7 +60,7 @@ const HOLE_UNITS = 8;
 const FREE = 0, SMALL = 1, LARGE = 2, REST = 3;
 const states = new Uint8Array(BLOCKS);
 /** Units of the large object that begins in a block; 0 elsewhere. */
-const largeUnits = new Int32Array(BLOCKS);
+const largeUnits = I32.subarray(LARGE_UNITS, LARGE_UNITS + BLOCKS);
 
 /** What the heap has done and holds; read by `--stats`. Sizes in bytes, times in milliseconds. */
 export interface HeapStats {
@@ -133,6 +133,11 @@ export function setStress(on: boolean): void {
 /** Whether every safepoint collects; allocation in generated code then has to take the slow way. */
 export function isStressed(): boolean {
   return heap.stress;
+}
+
+/** The most bytes that the heap may take. */
+export function heapLimit(): number {
+  return heap.limitBlocks * BLOCK_BYTES;
 }
 
 /** A snapshot of the heap's figures. */

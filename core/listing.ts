@@ -142,23 +142,65 @@ function printFunction(
   if (captures.length > 0) {
     lines.push("  captures", ...captures.map((capture, i) => `    c${i}  ${captureText(capture)}`));
   }
-  const column = operandColumn(opcodes);
   let line = 0;
-  for (let pc = 0; pc < proto.code.length;) {
-    const from = lineAt(program.source.lineStarts, proto.spans[2 * pc], line);
-    if (from !== line) {
-      line = from;
-      lines.push("", `${String(line).padStart(4)} | ${clip(program.source.lineText(line).trim(), 100)}`);
+  for (const listed of listInstructions(program, proto, opcodes)) {
+    if (listed.line !== line) {
+      line = listed.line;
+      lines.push("", sourceLine(program, line));
     }
-    const instruction = decode(proto.code, pc, opcodes);
-    if (instruction === null) {
-      lines.push(`${String(pc).padStart(6)}  ${proto.code[pc]}: no instruction`);
-      break;
-    }
-    lines.push(printInstruction(program, proto, instruction, column));
-    pc = instruction.next;
+    lines.push(listed.text);
   }
   lines.push("");
+}
+
+/** An instruction in print. */
+export interface ListedInstruction {
+  readonly pc: number;
+  /** The line of the source that it comes from. */
+  readonly line: number;
+  readonly name: string;
+  /** Its operands: `r1, r0, k0`. */
+  readonly operands: string;
+  /** All of it, with its formula filled in. */
+  readonly text: string;
+}
+
+/** What listings of a function want to know about the program that it is in. */
+export type Surroundings = Pick<Program, "source" | "globals">;
+
+/** The instructions of a function one by one; ends at a word that is none. */
+export function listInstructions(
+  program: Surroundings,
+  proto: FunctionProto,
+  opcodes: readonly OpcodeDef[] = OPCODES,
+): ListedInstruction[] {
+  const column = operandColumn(opcodes), listed: ListedInstruction[] = [];
+  let line = 0;
+  for (let pc = 0; pc < proto.code.length;) {
+    line = lineAt(program.source.lineStarts, proto.spans[2 * pc], line);
+    const instruction = decode(proto.code, pc, opcodes);
+    if (instruction === null) {
+      const text = `${proto.code[pc]}: no instruction`;
+      listed.push({ pc, line, name: "", operands: text, text: `${String(pc).padStart(6)}  ${text}` });
+      break;
+    }
+    const operands = operandsText(instruction), { name } = instruction.row;
+    const head = `${String(pc).padStart(6)}  ${name.padEnd(column)}${operands.padEnd(COMMENT_COLUMN)}`;
+    listed.push({
+      pc,
+      line,
+      name,
+      operands,
+      text: `${head}; ${fillFormula(program, proto, instruction)}`,
+    });
+    pc = instruction.next;
+  }
+  return listed;
+}
+
+/** A line of the source as listings show it. */
+export function sourceLine({ source }: Pick<Surroundings, "source">, line: number): string {
+  return `${String(line).padStart(4)} | ${clip(source.lineText(line).trim(), 100)}`;
 }
 
 /** The line (from 1) of an offset: most often that of the instruction before. Columns, which cost more, are not needed. */
@@ -174,18 +216,9 @@ function lineAt(starts: Int32Array, offset: number, before: number): number {
   return low + 1;
 }
 
-function printInstruction(
-  program: Program,
-  proto: FunctionProto,
-  instruction: Instruction,
-  column: number,
-): string {
-  const { pc, row, operands } = instruction;
-  const texts = operands.filter(({ kind }) => kind !== "cache").map(({ kind, value }) =>
-    LETTERS[kind] + value
-  );
-  const head = `${String(pc).padStart(6)}  ${row.name.padEnd(column)}`;
-  return `${head}${texts.join(", ").padEnd(COMMENT_COLUMN)}; ${fillFormula(program, proto, instruction)}`;
+function operandsText({ operands }: Instruction): string {
+  return operands.filter(({ kind }) => kind !== "cache").map(({ kind, value }) => LETTERS[kind] + value)
+    .join(", ");
 }
 
 /** What a formula consists of, as far as an instruction has something to put in its place. */
@@ -193,7 +226,7 @@ const FORMULA_PARTS =
   /\(R\[(\w+)\+1\] … R\[\1\+(\w+)\]\)|\.K\[(\w+)\]|(R|K|G|captures)\[(\w+)(?:\+(\d))?\]|pc \+= jump|B != 0|sBx|Bx/g;
 
 /** The formula of an instruction with the names and values that its operands stand for. */
-function fillFormula(program: Program, proto: FunctionProto, instruction: Instruction): string {
+function fillFormula(program: Surroundings, proto: FunctionProto, instruction: Instruction): string {
   const number = (field: string) => valueOf(instruction, field);
   return instruction.row.formula.replace(
     FORMULA_PARTS,

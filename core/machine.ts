@@ -38,7 +38,17 @@ import {
 } from "./memory.ts";
 import * as value from "./value.ts";
 import { copyValue, kindName, setDouble, setNil, setObject } from "./value.ts";
-import { allocate, FutureState, newFuture, newHandle, newStruct, safepoint, setCollector } from "./heap.ts";
+import {
+  allocate,
+  FutureState,
+  HeapExhausted,
+  heapLimit,
+  newFuture,
+  newHandle,
+  newStruct,
+  safepoint,
+  setCollector,
+} from "./heap.ts";
 import { stringText, visitStringRoots } from "./strings.ts";
 import { setNames, textOf } from "./text.ts";
 import { collect, type Marker } from "./gc.ts";
@@ -71,6 +81,7 @@ export const Stop = {
 export interface Module {
   /** Index in the process's table of modules, never used again. */
   readonly index: number;
+  /** The machine that it belongs to. */
   readonly machine: Machine;
   /** The path as written in the import. */
   readonly name: string;
@@ -84,30 +95,41 @@ export interface Module {
 
 /** A function as loaded into linear memory. */
 export interface LoadedFunction {
+  /** As it was compiled. */
   readonly proto: FunctionProto;
+  /** The file that it stands in. */
   readonly source: SourceFile;
+  /** The module whose globals it sees. */
   readonly module: Module;
+  /** Word of its PROTO in linear memory (see `Proto`). */
   readonly word: number;
   /** Calls that its counter has run through; those since its last grant come on top. */
   counted: number;
+  /** The machine that runs it. */
   machine: Machine;
 }
 
 /** One call in a stack trace. */
 export interface TraceFrame {
+  /** Name of the function that was running. */
   readonly functionName: string;
+  /** Its file. */
   readonly source: SourceFile;
+  /** Where in the file it was: an offset into the text, */
   readonly start: number;
+  /** and the end of that construct. */
   readonly end: number;
 }
 
 /** An error of the running program. */
 export class RuntimeFault extends Error {
+  /** What stack traces call it. */
   override readonly name = "RuntimeFault";
   /** Its row in the table of messages. */
   readonly code: DiagnosticCode;
   /** Calls, the innermost first. */
   readonly frames: readonly TraceFrame[];
+  /** `message` is the whole text, details filled in. */
   constructor(code: DiagnosticCode, message: string, frames: readonly TraceFrame[]) {
     super(message);
     this.code = code;
@@ -117,8 +139,11 @@ export class RuntimeFault extends Error {
 
 /** Thrown by `exit`: the program ends at once, with this code. */
 export class ProgramExit extends Error {
+  /** What stack traces call it. */
   override readonly name = "ProgramExit";
+  /** The exit code. */
   readonly code: number;
+  /** Ends with `code`. */
   constructor(code: number) {
     super(`exit ${code}`);
     this.code = code;
@@ -140,15 +165,25 @@ export type ParamType =
 
 /** A parameter of a native: name and the types that it takes. */
 export interface Param {
+  /** What messages call it. */
   readonly name: string;
+  /** The types that it takes. */
   readonly type: ParamType | readonly ParamType[];
   /** `optional`: may be left out, as all after it; `rest`: any number of further ones. */
   readonly mode?: "optional" | "rest";
 }
 
+/**
+ * Natives that a backend may know, and do without calling them. The number stands in the flags of the header of their
+ * NATIVE objects, so that machine code sees it.
+ */
+export const Intrinsic = { sqrt: 1, floor: 2, abs: 3, min: 4, max: 5, int: 6, float: 7 } as const;
+
 /** A native function: what programs see, and what it does. */
 export interface NativeDef {
+  /** The global's name; of a native of a library, `library.name`. */
   readonly name: string;
+  /** What it takes, in order. */
   readonly params: readonly Param[];
   /** One sentence. */
   readonly doc: string;
@@ -156,18 +191,25 @@ export interface NativeDef {
   readonly example: { readonly code: string; readonly output: string };
   /** Reads its arguments and gives its result through `call`; nil unless it says otherwise. */
   call(call: NativeCall): void;
+  /** The {@linkcode Intrinsic} that it is, if it does exactly that. */
+  readonly intrinsic?: keyof typeof Intrinsic;
 }
 
 /** A library: natives under one name, and constants. */
 export interface LibraryDef {
+  /** The global's name. */
   readonly name: string;
+  /** One sentence. */
   readonly doc: string;
+  /** Its functions. */
   readonly natives: readonly NativeDef[];
+  /** Its numbers by name. */
   readonly constants?: Readonly<Record<string, number>>;
 }
 
 /** What a native sees of the call it serves. Arguments are words of values; they stay rooted during the call. */
 export interface NativeCall {
+  /** The machine that calls. */
   readonly machine: Machine;
   /** Number of arguments. */
   readonly count: number;
@@ -198,18 +240,25 @@ export interface Host {
 
 /** A suspended or running task. */
 export interface Task {
+  /** Counts up from 1 in each machine. */
   readonly id: number;
   /** Ref of the future that its end resolves; 0 for the body of a file. */
   readonly future: number;
   /** While running: word of its first frame record, and of its callee's slot. */
   frame: number;
+  /** Word of the register that holds the called function. */
   slot: number;
   /** While suspended: its registers (ITEMS, 0 when running), frame records, and state. */
   registers: number;
+  /** How many words of registers are kept. */
   words: number;
+  /** The frame records, `FRAME_WORDS` words each. */
   records: Int32Array;
+  /** Word of the instruction to go on with. */
   pc: number;
+  /** Word of the window, relative to the slot. */
   base: number;
+  /** The function at work. */
   proto: number;
   /** Where the awaited value goes, relative to the slot. */
   result: number;
@@ -219,20 +268,24 @@ export interface Task {
   resume: ((result: number) => void) | null;
 }
 
-type Waiting =
+/** What a task waits for; `due` is a time of the machine's clock, in milliseconds. */
+export type Waiting =
   | { readonly kind: "nothing" }
   | { readonly kind: "future"; readonly ref: number }
   | { readonly kind: "host" }
   | { readonly kind: "time"; readonly due: number };
 
 /** What is known of a future beyond its heap object: who waits for it, and why it failed. */
-interface FutureInfo {
+export interface FutureInfo {
+  /** Tasks that go on when it is settled. */
   waiters: Task[];
   /** Refs of futures that take over its outcome. */
   followers: number[];
+  /** Why it failed, if it did. */
   failure: RuntimeFault | null;
-  /** The ref while the future has to stay alive (it failed and nobody has looked yet). */
+  /** Whether anybody has looked at the failure. */
   seen: boolean;
+  /** Its ref. */
   ref: number;
 }
 
@@ -241,7 +294,9 @@ export interface Machine {
   /** Word of the next instruction, the current window, and the current function; valid outside the dispatch loop,
    * and inside after `save`. */
   pc: number;
+  /** Word of the current window. */
   base: number;
+  /** Word of the current function. */
   proto: number;
   /** Marks where opcode bodies need `pc`, `base` and `proto` in the record; see dispatch.ts. */
   save(): void;
@@ -251,6 +306,7 @@ export interface Machine {
   jump(): number;
   /** Passes over the jump distance at pc. */
   skip(): number;
+  /** What the machine asks of its surroundings. */
   readonly host: Host;
   /** Values that every module starts with: words of globals, by name. */
   readonly builtins: Map<string, number>;
@@ -266,7 +322,9 @@ export interface Machine {
   readonly pinned: number[];
   /** Wakes the event loop; set while it waits for the outside. */
   onWake: (() => void) | null;
+  /** The number of the next task. */
   nextTask: number;
+  /** The number of the next future. */
   nextFuture: number;
   /** Where `clock()` counts from. */
   readonly started: number;
@@ -421,7 +479,9 @@ export function defineNative(machine: Machine, def: NativeDef, module?: Module):
     nativeNumbers.set(def, number);
   }
   const word = newGlobal();
-  setObject(word, Kind.NATIVE, newHandle(Kind.NATIVE, number));
+  const ref = newHandle(Kind.NATIVE, number);
+  if (def.intrinsic !== undefined) I32[ref << 1] |= Intrinsic[def.intrinsic] << 8;
+  setObject(word, Kind.NATIVE, ref);
   if (module === undefined) machine.builtins.set(def.name, word);
   else module.globals.set(def.name.slice(def.name.lastIndexOf(".") + 1), word);
 }
@@ -758,6 +818,12 @@ export function failBuiltin(machine: Machine, name: string, ...words: readonly n
 /** Words of the code that ends runs and tasks; set once by the engine, see `stubs` there. */
 export const stubs: { finish: number; taskEnd: number; proto: number } = { finish: 0, taskEnd: 0, proto: 0 };
 
+/** What a running task has instead of copied frame records. */
+const NO_RECORDS = new Int32Array(0);
+
+/** About what a suspended task takes outside the heap. */
+const TASK_BYTES = 1024;
+
 /** Begins a task: two records, one for the caller of the task, one that leads to the code at its end. */
 function beginTask(machine: Machine, callee: number, proto: number, future: number): void {
   const frame = I32[Control.FRAME_TOP];
@@ -775,7 +841,7 @@ function beginTask(machine: Machine, callee: number, proto: number, future: numb
     slot: callee,
     registers: 0,
     words: 0,
-    records: new Int32Array(0),
+    records: NO_RECORDS,
     pc: 0,
     base: 0,
     proto: 0,
@@ -902,6 +968,8 @@ export function awaitValue(machine: Machine, to: number, from: number): number {
  * on with the future; when it was the first task of this run, there is none, and the run stops.
  */
 function suspend(machine: Machine, result: number, waitingFor: Waiting): number {
+  // What a task takes outside the heap counts as well: programs that start tasks for ever have to end.
+  if (machine.suspended.size * TASK_BYTES > heapLimit()) throw new HeapExhausted();
   const task = machine.running.at(-1);
   if (task === undefined) {
     fail(machine, "U0924", {
@@ -974,7 +1042,7 @@ export function restoreTask(machine: Machine, task: Task): void {
   task.frame = frame;
   task.slot = slot;
   task.registers = 0;
-  task.records = new Int32Array(0);
+  task.records = NO_RECORDS;
   machine.pc = task.pc;
   machine.base = slot + task.base;
   machine.proto = task.proto;
@@ -1005,11 +1073,8 @@ export function unseenFailures(machine: Machine): RuntimeFault[] {
   );
 }
 
-/**
- * Makes `machine` the current one for the time of `run`, with its state set up to end where it began. Runs may nest:
- * natives call back, and one machine may be used from inside another's native.
- */
-export function withMachine<T>(machine: Machine, run: () => T): T {
+/** Makes a machine run on top of what runs already; gives what puts everything back, to be called in the end. */
+export function enterMachine(machine: Machine): () => void {
   const outer = current;
   const { pc, base, proto } = machine;
   const top = stackTop(), frames = I32[Control.FRAME_TOP];
@@ -1017,15 +1082,13 @@ export function withMachine<T>(machine: Machine, run: () => T): T {
   machine.proto = stubs.proto;
   machine.pc = stubs.finish;
   current = machine;
-  try {
-    return run();
-  } finally {
+  return () => {
     current = outer;
     I32[Control.FRAME_TOP] = frames;
     machine.pc = pc;
     machine.base = base;
     machine.proto = proto;
-  }
+  };
 }
 
 /** Begins the task of a file's body: a function of no parameters, its value at `callee`, one slot above the top. */

@@ -1,8 +1,8 @@
 /**
  * The linear memory. Everything that running code touches lives in it: registers, frames, bytecode, constants,
  * globals and objects, so that the interpreter and machine code work on the very same words and hand over to each
- * other without converting anything. This file decides which region lies where; it knows nothing of
- * what the words mean.
+ * other without converting anything. This file decides which region lies where; it knows nothing of what the words
+ * mean.
  *
  * ```text
  *  byte address
@@ -119,6 +119,10 @@ export const Control = {
   STUB_EXIT: 106,
   STUB_RETURN: 108,
   STUB_ENTER: 110,
+  /** Addresses of the routines that all native code shares, see `backends/x64/routines.ts`. */
+  ROUTINES: 112,
+  /** Refs of the 256 strings of one byte, 0 for those that nothing has wanted yet (strings.ts). */
+  BYTE_STRINGS: 1024,
 } as const;
 
 /** Word of the first global; a global takes two words. */
@@ -140,5 +144,7 @@ export const STACK_END: number = 272 * 1024 * 1024 / 4;
 
 /** Word of the mark bits. Bit `ref & 31` of word `MARKS + (ref >>> 5)` belongs to the object at `ref`. */
 export const MARKS: number = STACK_END;
+/** Word of the sizes of large objects, one for each block: no object lies where the first mark bits would belong to. */
+export const LARGE_UNITS: number = MARKS;
 /** Byte address of the first block. */
 export const HEAP: number = 336 * 1024 * 1024;

@@ -102,11 +102,17 @@ export type WordKind = "jump" | "constant" | "global" | "window" | "cache";
 
 /** The operands of an opcode: bytes A, B, C, or a byte and 16 bits (sBx: signed), then whole words. */
 export interface Operands {
+  /** Bits 8 to 15. */
   readonly A?: OperandKind;
+  /** Bits 16 to 23. */
   readonly B?: OperandKind;
+  /** Bits 24 to 31. */
   readonly C?: OperandKind;
+  /** Bits 16 to 31. */
   readonly Bx?: OperandKind;
+  /** Bits 16 to 31, with a sign. */
   readonly sBx?: OperandKind;
+  /** The words behind the instruction word. */
   readonly words?: readonly WordKind[];
 }
 
@@ -118,13 +124,17 @@ export type Exec = (m: Machine, a: number, b: number, c: number) => number | voi
 
 /** One row of the table. */
 export interface OpcodeDef<Name extends string = string> {
+  /** Upper case with underscores: `JUMP_LT`. */
   readonly name: Name;
+  /** What its bytes and words mean. */
   readonly operands: Operands;
+  /** What executing it may do. */
   readonly effect: Effect;
   /** What it does in one line: `R[A] = R[B] + R[C]`. */
   readonly formula: string;
   /** A paragraph for readers. */
   readonly doc: string;
+  /** The meaning, and the only place that states it. */
   readonly exec: Exec;
   /** The general form, if this is a specialised one. */
   readonly general?: string;

@@ -4,10 +4,14 @@
  * collects what it measures and prints nothing. What the passes do it does not know, nor who brings them.
  *
  * ```text
- *  source ──parse──► ast ──(ast passes)──► ast ──bytecode──► program ──profile──► program
- *           │              │                                  │
- *           └ after each: verified (check), printed (dump), timed, shown to observers
+ *  load   source ──parse──► ast ──(ast passes)──► ast ──bytecode──► program ──profile──► program
+ *                  │              │                                  │
+ *                  └ after each: verified (check), printed (dump), timed, shown to observers
+ *                  │
+ *  hot    hot ──template-jit──► draft ──(draft passes)──► draft ──jump-patch──► code
  * ```
+ *
+ * The load stage runs once for each file, the hot stage once for each function that is worth machine code.
  *
  * Where a pass stands follows from what it takes and makes, and from the pairs in `after` and `before`, which carry
  * their reasons: a pair that cannot hold is refused with those very words.
@@ -26,6 +30,7 @@ import type * as ast from "./ast.ts";
 import type { Program } from "./program.ts";
 import type { OpcodeDef } from "./opcodes.ts";
 import type { SyntaxRule } from "./syntax.ts";
+import type { AnyTarget, Code, Draft, HotFunction } from "./backend.ts";
 
 /** What passes take and make, by kind. Plugins add kinds by declaration merging. */
 export interface Artifacts {
@@ -35,6 +40,12 @@ export interface Artifacts {
   ast: ast.Program;
   /** Its bytecode. */
   program: Program;
+  /** A function that is worth machine code. */
+  hot: HotFunction;
+  /** Its machine code with holes. */
+  draft: Draft;
+  /** Its machine code, ready to be placed. */
+  code: Code;
 }
 
 /** The name of a kind of artifact. */
@@ -50,6 +61,8 @@ export interface ArtifactContext {
   readonly rules: readonly SyntaxRule[];
   /** Show the functions of this name only. */
   readonly functionName?: string;
+  /** The kind of processor; in the hot stage only. */
+  readonly target?: AnyTarget;
 }
 
 /** How artifacts of a kind are shown and verified. */
@@ -94,12 +107,15 @@ export interface PassPair {
   readonly because: string;
 }
 
+/** The two times at which passes run. */
+export type Stage = "load" | "hot";
+
 /** One step of compilation. */
 export interface Pass<From extends Kind = Kind, To extends Kind = Kind> {
   /** Lower case with hyphens: `constant-fold`. */
   readonly name: string;
-  /** When it runs: once for each module, as it is loaded. */
-  readonly stage: "load";
+  /** When it runs: once for each module, as it is loaded, or once for each function that is hot. */
+  readonly stage: Stage;
   /** The kind of artifact that it takes. */
   readonly from: From;
   /** The kind that it makes. */
@@ -154,6 +170,22 @@ export class CompileFailure extends Error {
   }
 }
 
+/** Thrown in place of what a function of a plugin threw: it tells whose it was. */
+export class PluginFault extends Error {
+  /** What stack traces call it. */
+  override readonly name = "PluginFault";
+  /** The plugin's name. */
+  readonly plugin: string;
+  /** Which of its functions failed, in words. */
+  readonly hook: string;
+  /** Keeps the message of `cause`. */
+  constructor(plugin: string, hook: string, cause: Error) {
+    super(cause.message, { cause });
+    this.plugin = plugin;
+    this.hook = hook;
+  }
+}
+
 /** The plugin of the built-in passes; messages do not mention it, since there is nobody to tell. */
 export const CORE = "core";
 
@@ -188,8 +220,8 @@ interface Edge {
 }
 
 /**
- * Puts passes in an order that leads from source to program and keeps all pairs; what nothing decides stays in the
- * order of registration.
+ * Puts passes in an order that leads from source to program, and from hot function to code, and keeps all pairs; what
+ * nothing decides stays in the order of registration.
  * @throws {OrderFault} if there is no such order, or a pair names a pass that does not exist
  */
 export function orderPasses(passes: readonly OwnedPass[], off: ReadonlySet<string> = new Set()): OwnedPass[] {
@@ -204,7 +236,8 @@ export function orderPasses(passes: readonly OwnedPass[], off: ReadonlySet<strin
     if (next < 0) throw cycleFault(rest, edges);
     order.push(...rest.splice(next, 1));
   }
-  checkChain(order);
+  checkChain(order, "load", "source", "program");
+  if (order.some(({ pass }) => pass.stage === "hot")) checkChain(order, "hot", "hot", "code");
   return order;
 }
 
@@ -241,6 +274,9 @@ function flowEdges(passes: readonly OwnedPass[]): Edge[] {
   for (const first of passes) {
     for (const second of passes) {
       const a = first.pass, b = second.pass;
+      if (a.stage === "load" && b.stage === "hot") {
+        edges.push({ first, second, because: `'${b.name}' runs when a function is hot, '${a.name}' before` });
+      }
       if (first === second || a.to !== b.from) continue;
       if (a.from !== a.to) {
         edges.push({ first, second, because: `'${b.name}' takes the ${a.to} that '${a.name}' makes` });
@@ -275,9 +311,10 @@ function cycleFault(rest: readonly OwnedPass[], edges: readonly Edge[]): OrderFa
   }
 }
 
-function checkChain(order: readonly OwnedPass[]): void {
-  let at: Kind = "source", maker = "nothing";
-  for (const { pass, plugin } of order) {
+function checkChain(order: readonly OwnedPass[], stage: Stage, from: Kind, to: Kind): void {
+  const passes = order.filter(({ pass }) => pass.stage === stage);
+  let at = from, maker = "nothing";
+  for (const { pass, plugin } of passes) {
     if (pass.from !== at) {
       throw new OrderFault(
         plugin,
@@ -287,9 +324,9 @@ function checkChain(order: readonly OwnedPass[]): void {
     at = pass.to;
     maker = pass.name;
   }
-  const last = order.at(-1);
-  if (at !== "program") {
-    throw new OrderFault(last?.plugin ?? CORE, `the last pass, '${maker}', makes the ${at}, not the program`);
+  const last = passes.at(-1);
+  if (at !== to) {
+    throw new OrderFault(last?.plugin ?? CORE, `the last pass, '${maker}', makes the ${at}, not the ${to}`);
   }
 }
 
@@ -315,7 +352,7 @@ export interface PassEndEvent extends PassEvent {
   readonly artifact: Artifacts[Kind];
 }
 
-/** The time that a pass took for a file. */
+/** The time that a pass took for a file; in the hot stage for all its functions together. */
 export interface PassTiming extends PassEvent {
   /** How long it took. */
   readonly milliseconds: number;
@@ -327,13 +364,15 @@ export interface Dump {
   readonly name: string;
   /** The file, as messages show it. */
   readonly path: string;
+  /** The function, if it is of one. */
+  readonly functionName?: string;
   /** The printed form, or JSON. */
   readonly text: string;
 }
 
 /** What the driver collects. */
 export interface DriverLog {
-  /** One for each pass and file. */
+  /** One for each pass and file, in the order in which passes first ran. */
   readonly timings: PassTiming[];
   /** What was asked for. */
   readonly dumps: Dump[];
@@ -355,7 +394,7 @@ export interface DriverOptions {
   readonly threshold: number;
   /** Messages of all plugins by code, the built-in ones included. */
   readonly messages: Readonly<Record<string, DiagnosticDef>>;
-  /** Verify after each pass; what comes out at the end is always verified. */
+  /** Verify after each pass; what comes out of passes of plugins, and at the end, is always verified. */
   readonly check: boolean;
   /** Names of artifacts or passes to print. */
   readonly dump: readonly string[];
@@ -380,15 +419,39 @@ export interface Compilation {
 }
 
 /**
- * Compiles a file: runs the passes one after the other.
+ * Compiles a file: runs the passes of the load stage one after the other.
  * @throws {CompileFailure} if any of them reports an error, or fails itself
  */
 export function runPasses(options: DriverOptions, source: SourceFile): Compilation {
-  const { passes, log } = options;
   const diagnostics = createDiagnostics();
   const cx = makeContext(options, source, diagnostics);
-  let kind: Kind = "source";
-  let artifact: Artifacts[Kind] = source;
+  const program = drive(options, { stage: "load", kind: "source", artifact: source, at: 0 }, cx);
+  return { program: program as Program, diagnostics: diagnostics.items };
+}
+
+/**
+ * Compiles a function to machine code: runs the passes of the hot stage.
+ * @throws {CompileFailure} if any of them reports an error, or fails itself
+ */
+export function runHotPasses(options: DriverOptions, hot: HotFunction, target: AnyTarget): Code {
+  const { source, proto } = hot.loaded;
+  const cx = { ...makeContext(options, source, createDiagnostics()), target };
+  return drive(options, { stage: "hot", kind: "hot", artifact: hot, at: proto.start }, cx) as Code;
+}
+
+/** What a stage begins with. */
+interface Beginning {
+  readonly stage: Stage;
+  readonly kind: Kind;
+  readonly artifact: Artifacts[Kind];
+  /** The offset in the source that is to blame for what passes throw. */
+  readonly at: number;
+}
+
+function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): Artifacts[Kind] {
+  const { log } = options, { source, diagnostics } = cx, { stage } = beginning;
+  const passes = options.passes.filter(({ pass }) => pass.stage === stage);
+  let { kind, artifact } = beginning;
   dumpAt(undefined);
 
   passes.forEach(({ pass, plugin }, index) => {
@@ -399,13 +462,16 @@ export function runPasses(options: DriverOptions, source: SourceFile): Compilati
     const started = performance.now();
     guard(pass.name, plugin, () => {
       artifact = pass.run(artifact, cx);
+      if (artifact === undefined || artifact === null) throw new Error(`it gave no ${pass.to}`);
       kind = pass.to;
     });
     const milliseconds = performance.now() - started;
-    log.timings.push({ ...event, milliseconds });
+    const timing = { ...event, milliseconds };
+    if (stage === "load") log.timings.push(timing);
+    else addTiming(log.timings, timing);
     // Half an artifact is nothing to verify or to print.
     if (diagnostics.errorCount === 0) {
-      if (options.check || index === passes.length - 1) {
+      if (options.check || plugin !== CORE || index === passes.length - 1) {
         guard(pass.name, plugin, () => options.artifacts.get(kind)?.check(artifact, cx));
       }
       dumpAt(index);
@@ -415,7 +481,7 @@ export function runPasses(options: DriverOptions, source: SourceFile): Compilati
     options.notify("passEnd", { ...event, milliseconds, kind, artifact }, diagnostics);
     if (diagnostics.errorCount > 0) throw new CompileFailure(diagnostics.items);
   });
-  return { program: artifact as unknown as Program, diagnostics: diagnostics.items };
+  return artifact;
 
   /** Runs a step of a pass; what it throws is the fault of the pass, and ends the compilation. */
   function guard(pass: string, plugin: string, step: () => void): void {
@@ -424,8 +490,9 @@ export function runPasses(options: DriverOptions, source: SourceFile): Compilati
     } catch (error) {
       if (error instanceof CompileFailure) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      const span = { source, start: 0, end: 0 };
-      diagnostics.report("U0501", span, { plugin, hook: `pass '${pass}'`, message });
+      const whose = error instanceof PluginFault ? error : { plugin, hook: `pass '${pass}'` };
+      const span = { source, start: beginning.at, end: beginning.at };
+      diagnostics.report("U0501", span, { plugin: whose.plugin, hook: whose.hook, message });
       throw new CompileFailure(diagnostics.items, { cause: error });
     }
   }
@@ -437,13 +504,23 @@ export function runPasses(options: DriverOptions, source: SourceFile): Compilati
     const next = passes[index === undefined ? 0 : index + 1];
     const isLast = next === undefined || next.pass.to !== kind;
     const pass = index === undefined ? undefined : passes[index].pass.name;
+    const hot = stage === "hot" ? beginning.artifact as HotFunction : null;
+    const of = hot === null ? {} : { functionName: hot.loaded.proto.name };
+    if (hot !== null && (options.functionName ?? of.functionName) !== of.functionName) return;
     for (const name of options.dump) {
       if (name === def.dump ? isLast : name === pass) {
         const text = options.json ? def.json(artifact, cx) : def.print(artifact, cx);
-        log.dumps.push({ name, path: source.path, text });
+        log.dumps.push({ name, path: source.path, ...of, text });
       }
     }
   }
+}
+
+/** Adds a time to what the pass has taken for the file so far: functions may be compiled any number of times. */
+function addTiming(timings: PassTiming[], timing: PassTiming): void {
+  const at = timings.findIndex(({ pass, path }) => pass === timing.pass && path === timing.path);
+  if (at < 0) timings.push(timing);
+  else timings[at] = { ...timing, milliseconds: timings[at].milliseconds + timing.milliseconds };
 }
 
 function makeContext(options: DriverOptions, source: SourceFile, diagnostics: Diagnostics): PassContext {

@@ -19,7 +19,9 @@ import {
   makeDiagnostic,
   suggest,
 } from "./diagnostics.ts";
-import type { LibraryDef, NativeDef } from "./machine.ts";
+import { WriteFailure } from "./output.ts";
+import { HeapExhausted } from "./heap.ts";
+import { type LibraryDef, type NativeDef, ProgramExit, RuntimeFault } from "./machine.ts";
 import { type OpcodeDef, OPCODES } from "./opcodes.ts";
 import type { SyntaxRow, SyntaxRule } from "./syntax.ts";
 import type { Backend } from "./backend.ts";
@@ -32,6 +34,7 @@ import {
   type OwnedPass,
   type PassEndEvent,
   type PassEvent,
+  PluginFault,
 } from "./pass.ts";
 
 /** A program at its start or end. */
@@ -139,38 +142,48 @@ export type EventOf<Hook extends keyof Observer> = Parameters<NonNullable<Observ
 
 // ---- shapes ------------------------------------------------------------------------------------------------------
 
-type Need = "required" | "optional";
+/** What a key has to hold; with a question mark it may be left out. */
+type Holds = "text" | "function" | "list" | "record" | "flag" | "anything";
+type Need = Holds | `${Holds}?`;
 type Shape = Readonly<Record<string, Need>>;
 type ShapeOf<Row> = Readonly<Record<keyof Row, Need>>;
 
 const PLUGIN: ShapeOf<Plugin> = {
-  name: "required",
-  doc: "required",
-  version: "optional",
-  syntax: "optional",
-  opcodes: "optional",
-  natives: "optional",
-  libraries: "optional",
-  artifacts: "optional",
-  passes: "optional",
-  backends: "optional",
-  diagnostics: "optional",
-  observe: "optional",
+  name: "text",
+  doc: "text",
+  version: "text?",
+  syntax: "list?",
+  opcodes: "list?",
+  natives: "list?",
+  libraries: "list?",
+  artifacts: "list?",
+  passes: "list?",
+  backends: "list?",
+  diagnostics: "record?",
+  observe: "record?",
 };
 
 const OBSERVER: ShapeOf<Observer> = {
-  passStart: "optional",
-  passEnd: "optional",
-  runStart: "optional",
-  runEnd: "optional",
+  passStart: "function?",
+  passEnd: "function?",
+  runStart: "function?",
+  runEnd: "function?",
 };
 
 const NATIVE: ShapeOf<NativeDef> = {
-  name: "required",
-  params: "required",
-  doc: "required",
-  example: "required",
-  call: "required",
+  name: "text",
+  params: "list",
+  doc: "text",
+  example: "record",
+  call: "function",
+  intrinsic: "text?",
+};
+
+const MESSAGE: ShapeOf<DiagnosticDef> = {
+  severity: "text",
+  title: "text",
+  text: "function",
+  explain: "record",
 };
 
 /** The lists of a plugin whose elements are records: what stands in them, and what an element is called by. */
@@ -179,64 +192,73 @@ const LISTS = {
     what: "token",
     key: "token",
     shape: {
-      token: "required",
-      prefix: "optional",
-      infix: "optional",
-      precedence: "optional",
-      statement: "optional",
+      token: "text",
+      prefix: "function?",
+      infix: "function?",
+      precedence: "anything?",
+      statement: "function?",
     },
   },
   opcodes: {
     what: "opcode",
     key: "name",
     shape: {
-      name: "required",
-      operands: "required",
-      effect: "required",
-      formula: "required",
-      doc: "required",
-      exec: "required",
-      general: "optional",
-      swapped: "optional",
+      name: "text",
+      operands: "record",
+      effect: "text",
+      formula: "text",
+      doc: "text",
+      exec: "function",
+      general: "text?",
+      swapped: "flag?",
     },
   },
   natives: { what: "native", key: "name", shape: NATIVE },
   libraries: {
     what: "library",
     key: "name",
-    shape: { name: "required", doc: "required", natives: "required", constants: "optional" },
+    shape: { name: "text", doc: "text", natives: "list", constants: "record?" },
   },
   artifacts: {
     what: "artifact",
     key: "kind",
     shape: {
-      kind: "required",
-      dump: "required",
-      doc: "required",
-      print: "required",
-      json: "required",
-      check: "required",
+      kind: "text",
+      dump: "text",
+      doc: "text",
+      print: "function",
+      json: "function",
+      check: "function",
     },
   },
   passes: {
     what: "pass",
     key: "name",
     shape: {
-      name: "required",
-      stage: "required",
-      from: "required",
-      to: "required",
-      required: "optional",
-      after: "optional",
-      before: "optional",
-      doc: "required",
-      run: "required",
+      name: "text",
+      stage: "text",
+      from: "text",
+      to: "text",
+      required: "flag?",
+      after: "list?",
+      before: "list?",
+      doc: "record",
+      run: "function",
     },
   },
   backends: {
     what: "backend",
     key: "name",
-    shape: { name: "required", doc: "required", prepare: "optional", probe: "required", open: "required" },
+    shape: {
+      name: "text",
+      doc: "text",
+      prepare: "function?",
+      isLikely: "function?",
+      choices: "record?",
+      examine: "function?",
+      probe: "function",
+      open: "function",
+    },
   },
 } as const satisfies {
   readonly [List in keyof Plugin]?: {
@@ -253,6 +275,16 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** How a message names what a key holds, and how to tell. */
+const HOLDS: { readonly [What in Holds]: readonly [name: string, test: (value: unknown) => boolean] } = {
+  text: ["a string", (value) => typeof value === "string"],
+  function: ["a function", (value) => typeof value === "function"],
+  list: ["an array", Array.isArray],
+  record: ["an object", isRecord],
+  flag: ["true or false", (value) => typeof value === "boolean"],
+  anything: ["anything", () => true],
+};
+
 /** What is wrong with the keys of `value`, which should be `what`; null if nothing is. */
 function findFlaw(what: string, value: unknown, shape: Shape): string | null {
   if (!isRecord(value)) return `${what} is not an object`;
@@ -261,40 +293,122 @@ function findFlaw(what: string, value: unknown, shape: Shape): string | null {
     const meant = suggest(key, Object.keys(shape));
     return `${what} has an unknown key '${key}'${meant === null ? "" : `; did you mean '${meant}'?`}`;
   }
-  const missing = Object.keys(shape).find((key) => shape[key] === "required" && value[key] === undefined);
-  return missing === undefined ? null : `${what} has no '${missing}'`;
+  for (const [key, need] of Object.entries(shape)) {
+    const held = value[key], mayLack = need.endsWith("?");
+    if (held === undefined) {
+      if (mayLack) continue;
+      return `${what} has no '${key}'`;
+    }
+    const [name, test] = HOLDS[(mayLack ? need.slice(0, -1) : need) as Holds];
+    if (!test(held)) return `${what === "it" ? `its '${key}'` : `'${key}' of ${what}`} is not ${name}`;
+  }
+  return null;
+}
+
+/** The first flaw of the rows of a list. */
+function findRowFlaw(what: string, key: string, rows: readonly unknown[], shape: Shape): string | null {
+  for (const [index, row] of rows.entries()) {
+    const name = isRecord(row) && typeof row[key] === "string" ? `'${row[key]}'` : `number ${index + 1}`;
+    const flaw = findFlaw(`${what} ${name}`, row, shape);
+    if (flaw !== null) return flaw;
+  }
+  return null;
 }
 
 /** What is wrong with a plugin on its own; null if nothing is. */
 function findPluginFlaw(plugin: unknown): string | null {
   const flaw = findFlaw("it", plugin, PLUGIN);
   if (flaw !== null) return flaw;
-  const record = plugin as Record<string, unknown>;
-  if (typeof record.name !== "string") return "its name is not a string";
+  const { observe, diagnostics = {}, libraries = [] } = plugin as Plugin;
   for (const [list, { what, key, shape }] of Object.entries(LISTS)) {
-    const rows = record[list];
-    if (rows === undefined) continue;
-    if (!Array.isArray(rows)) return `'${list}' is not an array`;
-    for (const [index, row] of rows.entries()) {
-      const name = isRecord(row) && typeof row[key] === "string" ? `'${row[key]}'` : `number ${index + 1}`;
-      const rowFlaw = findFlaw(`${what} ${name}`, row, shape);
-      if (rowFlaw !== null) return rowFlaw;
-    }
+    const rows = (plugin as Readonly<Record<string, readonly unknown[] | undefined>>)[list] ?? [];
+    const rowFlaw = findRowFlaw(what, key, rows, shape);
+    if (rowFlaw !== null) return rowFlaw;
   }
-  if (record.observe !== undefined) {
-    const observerFlaw = findFlaw("'observe'", record.observe, OBSERVER);
-    if (observerFlaw !== null) return observerFlaw;
+  for (const { name, natives } of libraries) {
+    const nativeFlaw = findRowFlaw(`native of library '${name}'`, "name", natives, NATIVE);
+    if (nativeFlaw !== null) return nativeFlaw;
   }
-  if (record.diagnostics !== undefined && !isRecord(record.diagnostics)) {
-    return "'diagnostics' is not an object";
+  for (const [code, def] of Object.entries(diagnostics)) {
+    const messageFlaw = findFlaw(`message '${code}'`, def, MESSAGE);
+    if (messageFlaw !== null) return messageFlaw;
   }
-  for (const library of (plugin as Plugin).libraries ?? []) {
-    for (const native of library.natives) {
-      const nativeFlaw = findFlaw(`a native of library '${library.name}'`, native, NATIVE);
-      if (nativeFlaw !== null) return nativeFlaw;
-    }
-  }
-  return null;
+  return observe === undefined ? null : findFlaw("'observe'", observe, OBSERVER);
+}
+
+// ---- blame -------------------------------------------------------------------------------------------------------
+
+const textOf = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+/** What a function of the machine throws on purpose; it passes through a native as through any other code. */
+function isMeant(error: unknown): boolean {
+  return [RuntimeFault, ProgramExit, HeapExhausted, WriteFailure, Deno.errors.BrokenPipe]
+    .some((type) => error instanceof type);
+}
+
+/**
+ * A plugin whose functions say whose they are when they throw: natives fail in the program, rules of the grammar in
+ * the pass that called them, backends before anything runs.
+ */
+function withBlame(plugin: Plugin): Plugin {
+  const { name, syntax, natives, libraries, backends } = plugin;
+  const native = (def: NativeDef): NativeDef => ({
+    ...def,
+    call(call) {
+      try {
+        def.call(call);
+      } catch (error) {
+        if (isMeant(error)) throw error;
+        call.fail(`Plugin '${name}' failed in native '${def.name}': ${textOf(error)}`);
+      }
+    },
+  });
+  const rule =
+    <Args extends unknown[], Result>(token: string, run: (...args: Args) => Result) =>
+    (...args: Args): Result => {
+      try {
+        return run(...args);
+      } catch (error) {
+        // What else is thrown is how the parser gives up.
+        if (!(error instanceof Error) || error instanceof PluginFault) throw error;
+        throw new PluginFault(name, `rule of token '${token}'`, error);
+      }
+    };
+  const backend = (def: Backend): Backend => {
+    const fail = (error: unknown): never => {
+      const details = { plugin: name, hook: `backend '${def.name}'`, message: textOf(error) };
+      throw new PluginFailure([makeDiagnostic("U0501", DIAGNOSTICS.U0501, null, [details])]);
+    };
+    const guard = <Result>(step: () => Result): Result => {
+      try {
+        return step();
+      } catch (error) {
+        return fail(error);
+      }
+    };
+    return {
+      ...def,
+      prepare: async () => await guard(() => def.prepare?.())?.catch(fail),
+      probe: (options) => guard(() => def.probe(options)),
+      open: (context) => guard(() => def.open(context)),
+    };
+  };
+  return {
+    ...plugin,
+    ...(syntax && {
+      syntax: syntax.map((row) => ({
+        ...row,
+        ...(row.prefix && { prefix: rule(row.token, row.prefix) }),
+        ...(row.infix && { infix: rule(row.token, row.infix) }),
+        ...(row.statement && { statement: rule(row.token, row.statement) }),
+      })),
+    }),
+    ...(natives && { natives: natives.map(native) }),
+    ...(libraries && {
+      libraries: libraries.map((library) => ({ ...library, natives: library.natives.map(native) })),
+    }),
+    ...(backends && { backends: backends.map(backend) }),
+  };
 }
 
 // ---- merging -----------------------------------------------------------------------------------------------------
@@ -303,7 +417,7 @@ function findPluginFlaw(plugin: unknown): string | null {
 const OPCODES_MAX = 256;
 
 /**
- * Merges plugins: the built-in ones, whose shape the compiler has checked already, then those of users, in their order.
+ * Merges plugins: the built-in ones, whose shape the compiler has checked already, then others, in their order.
  * @throws {PluginFailure} if one is malformed, or two do not go together; it lists all that was found
  */
 export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugin[] = []): Registry {
@@ -317,7 +431,7 @@ export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugi
   // Rows of a malformed plugin are not to be read.
   if (found.length > 0) throw new PluginFailure(found);
 
-  const plugins = [...builtIn, ...users];
+  const plugins = [...builtIn, ...users.map(withBlame)];
   const owners = new Map<string, string>();
   /** Takes note of who brings a thing; a second one is a clash. */
   const claim = (what: string, name: string, plugin: string) => {
@@ -337,14 +451,18 @@ export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugi
   ) =>
     plugins.flatMap((plugin) =>
       (rowsOf(plugin) ?? []).map((row) => {
-        claim(what, nameOf(row), plugin.name);
+        if (isChecked) claim(what, nameOf(row), plugin.name);
         return { row, plugin: plugin.name };
       })
     );
 
-  for (const plugin of plugins) claim("plugin", plugin.name, plugin.name);
-  for (const row of OPCODES) claim("opcode", row.name, "core");
-  for (const code of Object.keys(DIAGNOSTICS)) claim("message", code, "core");
+  // The built-in plugins go together, which a test sees to; asking again would take a while at each start.
+  const isChecked = users.length > 0;
+  if (isChecked) {
+    for (const plugin of plugins) claim("plugin", plugin.name, plugin.name);
+    for (const row of OPCODES) claim("opcode", row.name, "core");
+    for (const code of Object.keys(DIAGNOSTICS)) claim("message", code, "core");
+  }
   const opcodes = merge((p) => p.opcodes, "opcode", (row) => row.name);
   // Natives and libraries are both globals, so they share their names.
   const natives = merge((p) => p.natives, "global", (row) => row.name);
@@ -389,7 +507,7 @@ export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugi
         try {
           tell.call(observe, event);
         } catch (error) {
-          const message = error instanceof Error ? error.message : String(error);
+          const message = textOf(error);
           diagnostics.report("U0501", null, { plugin: name, hook: `observer '${hook}'`, message });
         }
       }

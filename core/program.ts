@@ -36,7 +36,9 @@ export type Constant =
 /** Where a function that is being made finds a variable that it captures: in a register of its maker, which holds a
  * cell, or among the maker's own captures. */
 export interface Capture {
+  /** Where to look. */
   readonly from: "register" | "capture";
+  /** Number of the register or capture. */
   readonly index: number;
   /** The variable's name, for listings. */
   readonly name: string;
@@ -50,12 +52,15 @@ export interface FunctionProto {
   readonly name: string;
   /** Number of parameters. */
   readonly arity: number;
+  /** Whether a call starts a task. */
   readonly isAsync: boolean;
   /** Registers of its window, at least `arity` + 1. */
   readonly registers: number;
   /** Instruction words. Words of kind "global" are indices into {@linkcode Program.globals}. */
   readonly code: Int32Array;
+  /** What operands of kind `constant` mean, by number. */
   readonly constants: readonly Constant[];
+  /** What closures of it capture, by number. */
   readonly captures: readonly Capture[];
   /** For each word of code two offsets into the source: the construct that it comes from. */
   readonly spans: Int32Array;
@@ -67,6 +72,7 @@ export interface FunctionProto {
 
 /** A compiled file. */
 export interface Program {
+  /** The file that it was made from. */
   readonly source: SourceFile;
   /** The body of the file. */
   readonly main: FunctionProto;

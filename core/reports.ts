@@ -8,10 +8,13 @@ import { opOf } from "./program.ts";
 import type { OpcodeDef } from "./opcodes.ts";
 import type { Dump, PassTiming } from "./pass.ts";
 import type { FunctionProfile } from "./engine.ts";
+import type { JitSums } from "./jit_log.ts";
 
 /** Figures of a program's run. */
 export interface Figures {
   readonly instructions: number | null;
+  readonly nativeInstructions: number | null;
+  readonly native: (JitSums & { readonly exits: number }) | null;
   readonly milliseconds: number;
   readonly heap: {
     readonly limit: number;
@@ -55,7 +58,9 @@ export function printDumps(dumps: readonly Dump[], json: boolean): string {
       `{"dump":${JSON.stringify(name)},"path":${JSON.stringify(path)},"value":${text}}\n`
     ).join("");
   }
-  const heading = ({ name, path }: Dump) => dumps.length > 1 ? `---- ${name} of ${path}\n` : "";
+  // Views of functions have a heading of their own.
+  const heading = ({ name, path, functionName }: Dump) =>
+    dumps.length > 1 && functionName === undefined ? `---- ${name} of ${path}\n` : "";
   return dumps.map((dump) => heading(dump) + dump.text.replace(/\n*$/, "\n")).join("\n");
 }
 
@@ -77,11 +82,28 @@ export function printTimings(timings: readonly PassTiming[], json: boolean): str
 /** Figures of a run. */
 export function printStats(figures: Figures, json: boolean): string {
   if (json) return line({ stats: figures });
-  const { instructions, milliseconds, heap } = figures;
-  const rows: [string, string][] = [["time", `${milliseconds.toFixed(1)} ms`]];
+  const { instructions, nativeInstructions, native, milliseconds, heap } = figures;
+  const rows: [string, string][] = [];
+  if (instructions !== null && nativeInstructions !== null) {
+    const share = instructions === 0 ? 0 : 100 * nativeInstructions / instructions;
+    rows.push(["native", `${share.toFixed(1)}% of the instructions`]);
+  }
+  rows.push(["time", `${milliseconds.toFixed(1)} ms`]);
   if (instructions !== null) {
     const rate = milliseconds === 0 ? 0 : instructions / milliseconds / 1000;
     rows.push(["instructions", `${grouped(instructions)} (${rate.toFixed(1)} million a second)`]);
+  }
+  if (native !== null) {
+    const { hot, refused, compilations, codeBytes, compileTime, evicted, exits } = native;
+    rows.push(
+      ["hot functions", `${grouped(hot)}${refused === 0 ? "" : `, ${grouped(refused)} given up`}`],
+      [
+        "compilations",
+        `${grouped(compilations)} in ${compileTime.toFixed(1)} ms, ${size(codeBytes)} of machine code` +
+        (evicted === 0 ? "" : `, ${grouped(evicted)} evicted`),
+      ],
+      ["exits", grouped(exits)],
+    );
   }
   const mean = heap.collections === 0 ? 0 : heap.pauseTotal / heap.collections;
   rows.push(
@@ -118,8 +140,10 @@ export function printProfile(
   );
   if (json) return chosen.map((entry) => line({ profile: plainProfile(entry, opcodes) })).join("");
   return chosen.map((entry) => {
-    const { path, line, name, calls, lines } = plainProfile(entry, opcodes);
-    const out = [`${path}:${line} ${name}, ${count(calls, "call")}`];
+    const { path, line, name, calls, lines, isNative } = plainProfile(entry, opcodes);
+    const out = [
+      `${path}:${line} ${name}, ${count(calls, "call")}${isNative ? " before it was compiled" : ""}`,
+    ];
     for (const { line, text, rounds, instructions } of lines) {
       out.push(
         `${String(line).padStart(5)} | ${text}${rounds === null ? "" : `   // ${count(rounds, "round")}`}`,
@@ -139,7 +163,10 @@ interface ProfileLine {
   readonly instructions: { readonly name: string; readonly specialised: boolean }[];
 }
 
-function plainProfile({ loaded, calls, loops, code }: FunctionProfile, opcodes: readonly OpcodeDef[]) {
+function plainProfile(
+  { loaded, calls, loops, code, isNative }: FunctionProfile,
+  opcodes: readonly OpcodeDef[],
+) {
   const { proto, source } = loaded;
   const rounds = new Map(loops.map((loop) => [loop.pc, loop.rounds]));
   const lines = new Map<number, ProfileLine>();
@@ -161,6 +188,7 @@ function plainProfile({ loaded, calls, loops, code }: FunctionProfile, opcodes: 
     line: source.position(proto.start).line,
     name: proto.name,
     calls,
+    isNative,
     lines: [...lines.values()].sort((a, b) => a.line - b.line),
   };
 }

@@ -11,7 +11,9 @@
 
 /** A line and a column, both counted from 1; the column counts characters (code points), not bytes. */
 export interface Position {
+  /** From 1. */
   readonly line: number;
+  /** From 1, in characters. */
   readonly column: number;
 }
 
@@ -31,8 +33,11 @@ export interface SourceFile {
 
 /** A stretch of a source file, half open: `text.slice(start, end)`. */
 export interface Span {
+  /** The file. */
   readonly source: SourceFile;
+  /** Offset of its first UTF-16 unit. */
   readonly start: number;
+  /** Offset behind its last one. */
   readonly end: number;
 }
 
@@ -40,6 +45,7 @@ export interface Span {
 export interface DecodedSource {
   /** Malformed sequences stand in the text as U+FFFD. */
   readonly source: SourceFile;
+  /** The first byte that is not UTF-8, and the offset in the text at which it would stand. */
   readonly invalid: { readonly offset: number; readonly byte: number } | null;
 }
 

@@ -22,7 +22,7 @@
  * how much to ask for.
  */
 
-import { views } from "./memory.ts";
+import { Control, views } from "./memory.ts";
 import { Kind } from "./value.ts";
 import { allocate, HeapExhausted, unitsOf } from "./heap.ts";
 import type { Marker } from "./gc.ts";
@@ -93,7 +93,7 @@ function fill(to: number, bytes: Uint8Array, length: number): void {
 export const BYTE_STRING_UNITS = 3;
 
 /** Ref of the string of each byte, 0 until it is wanted; roots, see {@linkcode visitStringRoots}. */
-export const byteStrings: Int32Array = new Int32Array(256);
+const byteStrings: Int32Array = I32.subarray(Control.BYTE_STRINGS, Control.BYTE_STRINGS + 256);
 
 /** The string that consists of this byte. */
 export function byteString(byte: number): number {

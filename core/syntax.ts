@@ -28,7 +28,9 @@ export type TokenClass = "<name>" | "<number>" | "<string>" | "<end>" | "<error>
 export interface Token {
   /** A `TokenClass`, or the text of a keyword or operator. */
   readonly kind: string;
+  /** Offset of its first UTF-16 unit. */
   readonly start: number;
+  /** Offset behind its last one. */
   readonly end: number;
   /** The text of names and keywords, else empty. */
   readonly name: string;
@@ -47,15 +49,19 @@ export type StatementRule = (p: ParserFace, start: number) => Stmt;
 
 /** What a token means. */
 export interface SyntaxRow {
+  /** What it means where a value begins. */
   readonly prefix?: PrefixRule;
+  /** What it means behind a value. */
   readonly infix?: InfixRule;
   /** How tightly `infix` binds: see `PRECEDENCE` in `ast.ts`. */
   readonly precedence?: number;
+  /** What it means where a statement begins. */
   readonly statement?: StatementRule;
 }
 
 /** A row that joins the grammar: a new keyword (letters) or operator (anything else but quotes, digits and blanks). */
 export interface SyntaxRule extends SyntaxRow {
+  /** The keyword or operator. */
   readonly token: string;
   /** Who brings the rule; for messages. */
   readonly by: string;
@@ -63,7 +69,9 @@ export interface SyntaxRule extends SyntaxRow {
 
 /** What a rule may ask of the parser. */
 export interface ParserFace {
+  /** The file. */
   readonly source: SourceFile;
+  /** Where errors are reported. */
   readonly diagnostics: Diagnostics;
   /** The token to be read next. */
   readonly token: Token;

@@ -5,7 +5,7 @@
  * old bytes and new, with the reason.
  */
 
-import type { Code, Draft, Patch } from "../core/backend.ts";
+import type { Code, Draft, Fixup, Patch } from "../core/backend.ts";
 
 /** Thrown when a displacement does not fit its hole, or a label was never bound: a bug in a template. */
 export class PatchFault extends Error {
@@ -16,14 +16,12 @@ export class PatchFault extends Error {
 export function patchJumps(draft: Draft): Code {
   const bytes = draft.bytes.slice();
   const view = new DataView(bytes.buffer);
-  const patches: Patch[] = [];
   for (const { offset, size, label, end, kind, reason } of draft.fixups) {
     const to = draft.labels[label];
     if (to === undefined) {
       throw new PatchFault(`The label that the ${kind} at ${offset} wants was never bound (${reason})`);
     }
     const displacement = to - end;
-    const before = bytes.slice(offset, offset + size);
     if (size === 1) {
       if (displacement << 24 >> 24 !== displacement) {
         throw new PatchFault(`The ${kind} at ${offset} cannot reach ${to} with one byte (${reason})`);
@@ -35,12 +33,26 @@ export function patchJumps(draft: Draft): Code {
       }
       view.setInt32(offset, displacement, true);
     }
-    patches.push({
-      offset,
-      before,
-      after: bytes.slice(offset, offset + size),
-      reason: `${kind} to ${to}: ${reason}`,
-    });
   }
-  return { hot: draft.hot, bytes, entries: draft.entries, exits: draft.exits, patches };
+  return {
+    hot: draft.hot,
+    draft,
+    bytes,
+    entries: draft.entries,
+    exits: draft.exits,
+    // Both versions are there, so the log costs nothing unless somebody reads it.
+    get patches() {
+      return draft.fixups.map((fixup) => patchOf(draft, bytes, fixup));
+    },
+  };
+}
+
+function patchOf(draft: Draft, bytes: Uint8Array, fixup: Fixup): Patch {
+  const { offset, size, label, kind, reason } = fixup;
+  return {
+    offset,
+    before: draft.bytes.slice(offset, offset + size),
+    after: bytes.slice(offset, offset + size),
+    reason: `${kind} to ${draft.labels[label]}: ${reason}`,
+  };
 }

@@ -17,6 +17,7 @@ import { makeLexer, makeLexicon, makeToken, printTokens } from "./lexer.ts";
 import { parseProgram } from "./parse.ts";
 import { profile } from "./profile.ts";
 
+export { checkRule } from "./parse.ts";
 export { THRESHOLD_MAX } from "./profile.ts";
 
 const parse: Pass<"source", "ast"> = definePass({
@@ -46,6 +47,65 @@ const bytecode: Pass<"ast", "program"> = definePass({
     example: "function twice(x) { return x * 2; }\nprint twice(21);",
   },
   run: (tree, { source, diagnostics, builtins }) => emitProgram(tree, source, diagnostics, { builtins }),
+});
+
+// ---- the hot stage -----------------------------------------------------------------------------------------------
+
+/** The hot stage's files. Most programs are short and need none, so they are loaded when a backend compiles. */
+let hotStage: {
+  readonly jit: typeof import("./template_jit.ts");
+  readonly patch: typeof import("./jump_patch.ts");
+  readonly views: typeof import("../core/native_views.ts");
+} | undefined;
+
+/** Loads the hot stage; to be awaited before anything is compiled to machine code. */
+export async function prepareHotStage(): Promise<void> {
+  if (hotStage !== undefined) return;
+  const [jit, patch, views] = await Promise.all([
+    import("./template_jit.ts"),
+    import("./jump_patch.ts"),
+    import("../core/native_views.ts"),
+  ]);
+  hotStage = { jit, patch, views };
+}
+
+function loaded(): NonNullable<typeof hotStage> {
+  if (hotStage === undefined) throw new Error("The hot stage is used before it was prepared: this is a bug");
+  return hotStage;
+}
+
+const templateJit: Pass<"hot", "draft"> = definePass({
+  name: "template-jit",
+  stage: "hot",
+  from: "hot",
+  to: "draft",
+  required: true,
+  doc: {
+    summary: "Writes machine code for a hot function, an instruction after the other, each by its template.",
+    why:
+      "The dispatch loop looks at each instruction anew in each round; machine code has been told once and only works.",
+    example: "var sum = 0;\nfor (var i = 0; i < 1000; i += 1) sum += i;\nprint sum;",
+  },
+  run(hot, { target, opcodes }) {
+    if (target === undefined) throw new Error("Nobody says for which processor");
+    return loaded().jit.compileTemplates(hot, target, opcodes);
+  },
+});
+
+const jumpPatch: Pass<"draft", "code"> = definePass({
+  name: "jump-patch",
+  stage: "hot",
+  from: "draft",
+  to: "code",
+  required: true,
+  doc: {
+    summary: "Fills the holes of a draft: how far each jump goes.",
+    why:
+      "A jump forward is written before anybody knows where it leads; so it is left open until everything has its place.",
+    example:
+      "function f(n) { if (n < 0) return 0; return n; }\nfor (var i = 0; i < 1000; i += 1) f(i);\nprint f(7);",
+  },
+  run: (draft) => loaded().patch.patchJumps(draft),
 });
 
 // ---- artifacts ---------------------------------------------------------------------------------------------------
@@ -81,6 +141,33 @@ const program = defineArtifact({
   print: (whole, { opcodes, functionName }) => printProgram(cutProgram(whole, functionName), opcodes),
   json: (whole, { opcodes, functionName }) => programToJson(cutProgram(whole, functionName), opcodes),
   check: (whole, { opcodes }) => checkProgram(whole, opcodes),
+});
+
+const hot = defineArtifact({
+  kind: "hot",
+  dump: "hot",
+  doc: "A function that is worth machine code, with its specialised forms.",
+  print: (hot, cx) => loaded().views.printHot(hot, cx),
+  json: (hot, cx) => loaded().views.hotToJson(hot, cx),
+  check: () => {},
+});
+
+const draft = defineArtifact({
+  kind: "draft",
+  dump: "draft",
+  doc: "Its machine code with holes, and what belongs in them.",
+  print: (draft, cx) => loaded().views.printDraft(draft, cx),
+  json: (draft, cx) => loaded().views.draftToJson(draft, cx),
+  check: (draft) => loaded().views.checkDraft(draft),
+});
+
+const code = defineArtifact({
+  kind: "code",
+  dump: "code",
+  doc: "Its machine code, beside the bytecode and the source.",
+  print: (code, cx) => loaded().views.printCode(code, cx),
+  json: (code, cx) => loaded().views.codeToJson(code, cx),
+  check: (code) => loaded().views.checkCode(code),
 });
 
 function tokensToJson(file: SourceFile, { rules }: ArtifactContext): string {
@@ -130,7 +217,8 @@ function checkTree(root: Tree, { source }: ArtifactContext): void {
 /** The compiler as a plugin. */
 export const core: Plugin = definePlugin({
   name: CORE,
-  doc: "The built-in passes: from the text of a file to bytecode that counts what is hot.",
-  artifacts: [source, tree, program],
-  passes: [parse, bytecode, profile],
+  doc:
+    "The built-in passes: from the text of a file to bytecode that counts what is hot, and on to machine code.",
+  artifacts: [source, tree, program, hot, draft, code],
+  passes: [parse, bytecode, profile, templateJit, jumpPatch],
 });

@@ -431,6 +431,15 @@ export function parseProgram(
   return { kind: "Program", start: 0, end: source.text.length, body: parser.parseFile() };
 }
 
+/**
+ * Checks that a row can join the grammar.
+ * @throws {Error} if its token is none, or means something already
+ */
+export function checkRule(rule: SyntaxRule): void {
+  mergeGrammar([rule]);
+  makeLexicon([rule.token]);
+}
+
 /** A row with all its columns, so that the parser meets one shape of object only. */
 interface Row {
   readonly prefix: SyntaxRow["prefix"] | null;
@@ -444,7 +453,7 @@ function mergeGrammar(rules: readonly SyntaxRule[]): Map<string, Row> {
   const owners = new Map<string, string>();
   const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow, by: string) => {
     if (rows.has(token)) {
-      throw new Error(`Token '${token}' is defined twice: by ${owners.get(token)} and by ${by}`);
+      throw new Error(`token '${token}' is defined twice: by ${owners.get(token)} and by ${by}`);
     }
     owners.set(token, by);
     rows.set(token, {

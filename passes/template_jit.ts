@@ -22,6 +22,7 @@ import {
   type Exit,
   type ExitReason,
   type HotFunction,
+  type Outside,
   Request,
   type Site,
   type Target,
@@ -54,7 +55,9 @@ export function compileTemplates<A extends Assembler<L>, L>(
   const entries = new Int32Array(code.length).fill(-1);
   const exits: Exit[] = [];
   /** Code that stands behind the instructions. */
-  const outside: (() => void)[] = [];
+  const pieces: { piece: Outside; write: () => void }[] = [];
+  const stands = (kind: Outside["kind"], pc: number, exit: number, write: () => void) =>
+    void pieces.push({ piece: { kind, offset: 0, pc, exit }, write });
   const interpret = asm.label("interpret the callee");
   let interprets = false;
 
@@ -86,7 +89,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
           const made = label = asm.label(reason), index = exits.length;
           known.set(reason, made);
           exits.push({ pc, reason });
-          outside.push(() => {
+          stands("exit", pc, index, () => {
             asm.bind(made);
             target.exit(asm, Request.STEP, index, start + pc, proto);
           });
@@ -95,12 +98,13 @@ export function compileTemplates<A extends Assembler<L>, L>(
       },
       poll() {
         const label = asm.label("poll");
-        outside.push(() => {
+        stands("poll", pc, -1, () => {
           asm.bind(label);
           target.exit(asm, Request.POLL, 0, start + to, proto);
         });
         return label;
       },
+      outside: (write) => stands("detour", pc, -1, write),
       get interpret() {
         interprets = true;
         return interpret;
@@ -109,17 +113,38 @@ export function compileTemplates<A extends Assembler<L>, L>(
     asm.bind(labelAt(pc));
     entries[pc] = asm.offset;
     asm.comment(row.name);
-    if (hot.count) target.count(asm);
+    // The interpreter comes to LOOP once; jumps backward lead behind it, having counted.
+    if (hot.count && row.name !== "LOOP") target.count(asm);
     const template = target.templates[row.name] ?? "exit";
     if (template === "exit") target.jump(asm, site.exit("no-template"));
     else template(asm, site);
   }
   asm.bind(end); // nothing leads here, the verifier has seen to that; but a label that is wanted has to lie somewhere
-  for (const write of outside) write();
+  const outside: Outside[] = [];
+  // A detour may ask for exits, which then stand behind it.
+  for (const { piece, write } of pieces) {
+    outside.push({ ...piece, offset: asm.offset });
+    write();
+  }
   if (interprets) {
+    outside.push({ kind: "interpret", offset: asm.offset, pc: -1, exit: -1 });
     asm.bind(interpret);
     target.interpret(asm);
   }
-  const { bytes, labels: places, fixups } = asm.finish();
-  return { hot, bytes, labels: places, fixups, exits, entries };
+  const made = asm.finish();
+  const { bytes, labels: places, fixups, remarks, data } = made;
+  return {
+    hot,
+    bytes,
+    labels: places,
+    get labelNames() {
+      return made.labelNames;
+    },
+    fixups,
+    remarks,
+    data,
+    exits,
+    outside,
+    entries,
+  };
 }

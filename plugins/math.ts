@@ -28,6 +28,7 @@ const MORE: Param = { name: "more", type: "number", mode: "rest" };
 const FLOATS: readonly NativeDef[] = [
   {
     name: "ucoreMath.sqrt",
+    intrinsic: "sqrt",
     params: [X],
     doc: "Square root; nan below zero.",
     example: { code: "print ucoreMath.sqrt(2);", output: "1.4142135623731\n" },
@@ -89,6 +90,7 @@ const FLOATS: readonly NativeDef[] = [
 const ROUNDING: readonly NativeDef[] = [
   {
     name: "ucoreMath.floor",
+    intrinsic: "floor",
     params: [X],
     doc: "The greatest int that is not above x; a float where it does not fit an int.",
     example: {
@@ -146,6 +148,7 @@ function roundAway(x: number): number {
 const CHOICES: readonly NativeDef[] = [
   {
     name: "ucoreMath.abs",
+    intrinsic: "abs",
     params: [X],
     doc: "The number without its sign, of the same type.",
     example: { code: "print ucoreMath.abs(-5);\nprint ucoreMath.abs(-2.5);", output: "5\n2.5\n" },
@@ -158,6 +161,7 @@ const CHOICES: readonly NativeDef[] = [
   },
   {
     name: "ucoreMath.min",
+    intrinsic: "min",
     params: [X, Y, MORE],
     doc: "The smallest of two or more numbers, unchanged; nan if one of them is.",
     example: { code: "print ucoreMath.min(3, 1, 2);\nprint ucoreMath.min(1, 0.5);", output: "1\n0.5\n" },
@@ -165,6 +169,7 @@ const CHOICES: readonly NativeDef[] = [
   },
   {
     name: "ucoreMath.max",
+    intrinsic: "max",
     params: [X, Y, MORE],
     doc: "The largest of two or more numbers, unchanged; nan if one of them is.",
     example: { code: "print ucoreMath.max(3, 1, 2);\nprint ucoreMath.max(1, 2.5);", output: "3\n2.5\n" },

@@ -250,6 +250,7 @@ const CONVERSIONS: readonly NativeDef[] = [
   },
   {
     name: "int",
+    intrinsic: "int",
     params: [ANY],
     doc:
       "An int from a float, whose fraction it drops, or from a string of decimal digits; nil from anything else.",
@@ -265,6 +266,7 @@ const CONVERSIONS: readonly NativeDef[] = [
   },
   {
     name: "float",
+    intrinsic: "float",
     params: [ANY],
     doc: "A float from an int, or from a string that reads like a number literal; nil from anything else.",
     example: {

@@ -19,6 +19,7 @@ import { chooseBase, type Measurements, type Report, summarise } from "./bench/j
 import { makeImages } from "./bench/plots.ts";
 import {
   checkAnswers,
+  checkInsides,
   type Course,
   createProgress,
   hasGnuTime,
@@ -187,7 +188,7 @@ async function runBench(
       engines,
       skipped,
       series,
-      insides,
+      insides: checkInsides(insides, course.failures),
       failures: course.failures,
     };
   } finally {

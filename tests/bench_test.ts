@@ -9,7 +9,7 @@ import { type Engine, shortVersion, UsageError } from "./bench/engines.ts";
 import type { Inside } from "./bench/inside.ts";
 import { chooseBase, geometricMean, type Measurements, median, spreadOf, summarise } from "./bench/judge.ts";
 import { makeImages, makePlots, renderPlot } from "./bench/plots.ts";
-import { agreedOutput, readRun, type Series } from "./bench/processes.ts";
+import { agreedOutput, checkInsides, type Failure, readRun, type Series } from "./bench/processes.ts";
 import { listPrograms, readProgram, scaleProgram, splitProgram } from "./bench/programs.ts";
 import { listRemarks, ratioText, renderMarkdown, renderText, sparkline } from "./bench/show.ts";
 
@@ -184,6 +184,13 @@ Deno.test("agreedOutput() follows the majority, and the first where there is non
   assertEquals(agreedOutput([]), null);
 });
 
+Deno.test("checkInsides() drops what got another answer than the others", () => {
+  const failures: Failure[] = [];
+  const [a, b, c] = ["a", "b", "c"].map((engine) => inside("p", engine, [1], null));
+  assertEquals(checkInsides([a, b, { ...c, answer: "2" }], failures), [a, b]);
+  assertEquals(failures, [{ program: "p", engine: "c", because: "inside: printed '2' instead of '1'" }]);
+});
+
 Deno.test("chooseBase() takes the wanted engine, else the first peer", () => {
   const engines = [engine("interp", true), engine("peer", false), engine("other", false)];
   assertEquals(chooseBase(engines, null), "peer");
@@ -278,7 +285,7 @@ Deno.test("summarise() judges the goals, and names what misses them", () => {
     {
       what: "native is slower than interp nowhere",
       wanted: "no program",
-      reached: "1: steep 2.00",
+      reached: "1 program",
       met: false,
     },
     { what: "native compiles 50 opcodes when warm", wanted: "under 100 µs", reached: "200 µs", met: false },
@@ -295,6 +302,7 @@ Deno.test("listRemarks() calls out losses, failures and what is missing", () => 
   assertEquals(listRemarks(summarise(MEASURED, null)), [
     "interp against peer does worst at steep (4.00), even (1.00).",
     "native against peer does worst at steep (8.00), even (0.50).",
+    "native is slower than interp at steep (2.00).",
     "Skipped: absent (not installed).",
     "Failed: steep with other: exit code 1.",
   ]);

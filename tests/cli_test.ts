@@ -88,6 +88,38 @@ Deno.test("cli explains files that cannot be run", async () => {
   assert(stderr.includes("--allow-read"), stderr);
 });
 
+Deno.test("cli says why a module cannot be read", async () => {
+  const permissions = ["--no-prompt"];
+  const { code, stderr } = await cli(["-e", 'import "./examples/hello.unna" as m;'], { permissions });
+  assertEquals(code, 1);
+  assert(stderr.includes("--allow-read") && stderr.includes("Could not import module"), stderr);
+  const folder = await cli(["-e", 'import "./examples" as m;']);
+  assert(folder.stderr.includes("It is a directory"), folder.stderr);
+});
+
+Deno.test("cli needs no permission for code that reads nothing", async () => {
+  assertEquals(await cli(["-e", "print 1;"], { permissions: ["--no-prompt"] }), {
+    code: 0,
+    stdout: "1\n",
+    stderr: "",
+  });
+});
+
+Deno.test({
+  name: "cli says when output cannot be written",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const run = `exec "$0" run --quiet --no-check --allow-read "$1" -e 'print 1;' > /dev/full`;
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", run, Deno.execPath(), `${ROOT}cli.ts`],
+    })
+      .output();
+    assertEquals(code, 1);
+    const text = new TextDecoder().decode(stderr);
+    assert(text.startsWith("Writing the output failed: No space left on device"), text);
+  },
+});
+
 Deno.test("cli refuses wrong usage with a suggestion and exit code 2", async () => {
   const cases: [string[], string][] = [
     [[], "Usage:"],
@@ -97,6 +129,10 @@ Deno.test("cli refuses wrong usage with a suggestion and exit code 2", async () 
     [["--dump=bytecodes", "x"], "did you mean 'bytecode'?"],
     [["--heap=much", "x"], "64M"],
     [["--plugin=nowhere.ts", "x"], "nowhere.ts"],
+    [["-e"], "-e needs a value"],
+    [["--heap=", "x"], "--heap needs a value"],
+    [["--heap", "-e", "1;"], "--heap needs a value"],
+    [["--json=3", "x"], "--json takes no value"],
   ];
   for (const [args, message] of cases) {
     const { code, stdout, stderr } = await cli(args);
@@ -118,6 +154,8 @@ Deno.test("cli check finds mistakes and does not run", async () => {
     const both = await cli(["check", `${folder}/a.unna`, `${folder}/b.unna`]);
     assertEquals({ code: both.code, stdout: both.stdout }, { code: 1, stdout: "" });
     assert(both.stderr.startsWith("error[U0201]"), both.stderr);
+    const input = await cli(["check", "-"], { stdin: "print 1" });
+    assert(input.code === 1 && input.stderr.includes("<standard input>:1:8"), input.stderr);
     const json = await cli(["--json", "check", `${folder}/b.unna`]);
     const { diagnostic } = JSON.parse(json.stdout);
     assertEquals({ code: diagnostic.code, start: diagnostic.start }, {
@@ -145,8 +183,9 @@ Deno.test("cli loads plugins", async () => {
   const plugin =
     'export default { name: "mine", doc: "A test.", observe: { runStart() { console.error("seen"); } } };';
   await withFiles(
-    { "plugin.ts": plugin, "broken.ts": 'export default { name: "mine", docs: "" };' },
+    { "plug#in?.ts": plugin, "plugin.ts": plugin, "broken.ts": 'export default { name: "mine", docs: "" };' },
     async (folder) => {
+      assertEquals((await cli([`--plugin=${folder}/plug#in?.ts`, "-e", "print 1;"])).stderr, "seen\n");
       assertEquals(await cli([`--plugin=${folder}/plugin.ts`, "-e", "print 1;"]), {
         code: 0,
         stdout: "1\n",

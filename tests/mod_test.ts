@@ -94,6 +94,17 @@ Deno.test("call() passes whole numbers as ints, others as floats, and float() de
   runtime.dispose();
 });
 
+Deno.test("call() waits for async functions and gives their results", async () => {
+  const { runtime } = await load(`
+async function later(x) { ucoreTimer.sleep(1); return x + 1; }
+async function broken() { ucoreTimer.sleep(1); return 1 / 0; }
+`);
+  assertEquals(await runtime.call("later", 1), 2);
+  await assertRejects(() => runtime.call("broken"), RuntimeFault, "Division by zero.");
+  await assertRejects(() => runtime.call("later"), RuntimeFault);
+  runtime.dispose();
+});
+
 Deno.test("call() refuses what no program can have", async () => {
   const { runtime } = await load();
   const refused: [unknown, string][] = [
@@ -261,7 +272,7 @@ Deno.test("check() finds what can be known without running", async () => {
 });
 
 Deno.test("stats(), timings() and profile() tell about the last run", async () => {
-  const { runtime } = open({ stats: true });
+  const { runtime } = open({ stats: true, backend: "interp" });
   await runtime.runSource("x.unna", "function f(x) { return x; }\nfor (var i = 0; i < 500; i += 1) f(i);");
   const { instructions, milliseconds } = runtime.stats();
   assert(instructions !== null && instructions > 2000 && milliseconds > 0);

@@ -65,8 +65,9 @@ Deno.test("orderPasses() refuses contradictions with their reasons, unknown name
 
 Deno.test("the built-in passes run in the order in which they are listed", () => {
   const owned = (core.passes ?? []).map((pass) => ({ pass, plugin: "core" }));
-  assertEquals(orderOf(owned), ["parse", "bytecode", "profile"]);
-  assertEquals(orderOf(owned.toReversed()), ["parse", "bytecode", "profile"]);
+  const names = ["parse", "bytecode", "profile", "template-jit", "jump-patch"];
+  assertEquals(orderOf(owned), names);
+  assertEquals(orderOf(owned.toReversed()), names);
 });
 
 for (const pass of core.passes ?? []) {

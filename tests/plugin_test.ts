@@ -1,10 +1,14 @@
 // Plugins: what they may bring, how they combine, and what is said when they do not.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createRuntime, definePass, type Plugin, PluginFailure, type RuntimeOptions } from "../mod.ts";
 import { createRegistry } from "../core/plugin.ts";
 import { core } from "../passes/mod.ts";
 import { interp } from "../backends/interp.ts";
+import { x64 } from "../backends/x64/mod.ts";
+import { math } from "../plugins/math.ts";
+import { std } from "../plugins/std.ts";
+import { timer } from "../plugins/timer.ts";
 import { setInt32 } from "../core/value.ts";
 
 const EXAMPLE = { code: "", output: "" };
@@ -182,13 +186,24 @@ Deno.test("malformed plugins are refused with a suggestion", () => {
       { ...EMPTY, natives: [{ ...answer, parms: [] }] },
       "native 'answer' has an unknown key 'parms'; did you mean 'params'?",
     ],
-    [{ ...EMPTY, natives: answer }, "'natives' is not an array"],
+    [{ ...EMPTY, natives: answer }, "its 'natives' is not an array"],
     [{ ...EMPTY, passes: [{ name: "x" }] }, "pass 'x' has no 'stage'"],
     [
       { ...EMPTY, observe: { passStat: () => {} } },
       "'observe' has an unknown key 'passStat'; did you mean 'passStart'?",
     ],
     [{ ...EMPTY, backends: [7] }, "backend number 1 is not an object"],
+    [{ ...EMPTY, natives: [{ ...answer, params: 5 }] }, "'params' of native 'answer' is not an array"],
+    [
+      { ...EMPTY, libraries: [{ name: "l", doc: "", natives: 3 }] },
+      "'natives' of library 'l' is not an array",
+    ],
+    [{ ...EMPTY, observe: { passStart: 5 } }, "'passStart' of 'observe' is not a function"],
+    [{ ...EMPTY, diagnostics: { M1: 5 } }, "message 'M1' is not an object"],
+    [{ ...EMPTY, backends: [{ ...interp, probe: 1 }] }, "'probe' of backend 'interp' is not a function"],
+    [{ ...EMPTY, syntax: [{ token: 5 }] }, "'token' of token number 1 is not a string"],
+    [{ ...EMPTY, syntax: [{ token: "if" }] }, "token 'if' is defined twice: by the language and by mine"],
+    [{ ...EMPTY, syntax: [{ token: "1" }] }, "'1' cannot be a token"],
   ];
   for (const [plugin, message] of malformed) {
     const failure: PluginFailure = assertThrows(
@@ -197,6 +212,55 @@ Deno.test("malformed plugins are refused with a suggestion", () => {
       message,
     );
     assertEquals(failure.diagnostics.map(({ code }) => code), ["U0503"]);
+  }
+});
+
+Deno.test("the built-in plugins have the shape that is asked of others", () => {
+  const native = { name: "native", doc: "", backends: [interp, x64] };
+  createRegistry([], [core, native, std, math, timer]);
+});
+
+Deno.test("what functions of a plugin throw is told with the plugin's name", async () => {
+  const fail = () => {
+    throw new Error("tired");
+  };
+  const pass = (run: () => never) =>
+    definePass({
+      name: "broken",
+      stage: "load",
+      from: "ast",
+      to: "ast",
+      doc: { summary: "", why: "", example: "" },
+      run,
+    });
+  const cases: [Partial<Plugin>, string, string][] = [
+    [{ natives: [{ ...answer, call: fail }] }, "answer();", "Plugin 'mine' failed in native 'answer': tired"],
+    [
+      { syntax: [{ token: "unless", statement: fail }] },
+      "unless",
+      "Plugin 'mine' failed in rule of token 'unless': tired",
+    ],
+    [{ passes: [pass(fail)] }, "", "Plugin 'mine' failed in pass 'broken': tired"],
+    [
+      { passes: [pass(() => undefined as never)] },
+      "",
+      "Plugin 'mine' failed in pass 'broken': it gave no ast",
+    ],
+    [
+      { passes: [pass(() => ({ kind: "Nonsense" }) as never)] },
+      "",
+      "Plugin 'mine' failed in pass 'broken': ",
+    ],
+  ];
+  for (const [rows, text, message] of cases) {
+    const { code, stderr } = await run(text, { plugins: [{ ...EMPTY, ...rows }] });
+    assertEquals(code, 1);
+    assert(stderr.includes(message), stderr);
+  }
+  for (const backend of [{ ...interp, probe: fail }, { ...interp, prepare: () => Promise.reject("tired") }]) {
+    const plugins = [{ ...EMPTY, backends: [{ ...backend, name: "other" }] }];
+    const failure = await assertRejects(() => run("", { plugins, backend: "other" }), PluginFailure);
+    assertEquals(failure.message, "Plugin 'mine' failed in backend 'other': tired");
   }
 });
 

@@ -13,6 +13,7 @@
  * Compiling is frequent and listings are rare, so nothing here builds text: a listing reads the bytes back.
  */
 
+import type { Assembled as GeneralAssembled, Fixup as GeneralFixup } from "../../core/backend.ts";
 import {
   ABSENT,
   type Form,
@@ -39,30 +40,16 @@ import {
 } from "./operands.ts";
 import { type Line, listBytes } from "./disassembler.ts";
 
-/** A hole in the code: `size` bytes at `offset` that want the distance from `end` to the label. */
-export interface Fixup {
-  readonly offset: number;
-  readonly size: 1 | 4;
-  /** Index into the labels. */
-  readonly label: number;
-  /** The offset behind the instruction, from which the processor counts. */
-  readonly end: number;
+/** A hole in the code. */
+export interface Fixup extends GeneralFixup {
   /** A jump, a call, or memory at a label. */
   readonly kind: "jump" | "call" | "rip";
-  /** The comment of the instruction, or its mnemonic: for the log of patches. */
-  readonly reason: string;
 }
 
-/** What an assembler has made. */
-export interface Assembled {
-  /** The code, holes filled with zeros. */
-  readonly bytes: Uint8Array;
-  /** The offset of each label, or undefined where nothing has bound it. */
-  readonly labels: readonly (number | undefined)[];
-  /** What each label is called in a listing. */
-  readonly labelNames: readonly string[];
+/** What an assembler has made; names and lines are made when they are first asked for. */
+export interface Assembled extends GeneralAssembled {
   readonly fixups: readonly Fixup[];
-  /** The text of each instruction; made when first asked for. */
+  /** The text of each instruction. */
   readonly lines: readonly Line[];
 }
 
@@ -176,17 +163,21 @@ class Assembly implements Surroundings {
   }
 
   finish(): Assembled {
-    const { fixups, remarks, data } = this, labelNames = this.labels.map(labelName);
+    const { fixups, remarks, data, places } = this, ownLabels = this.labels;
     const bytes = this.bytes.slice(0, this.offset);
-    let lines: readonly Line[] | undefined;
+    let names: readonly string[] | undefined, lines: readonly Line[] | undefined;
     return {
       bytes,
-      labels: this.places,
-      labelNames,
+      labels: places,
+      get labelNames() {
+        return names ??= ownLabels.map(labelName);
+      },
       fixups,
+      remarks,
+      data,
       get lines() {
         if (lines !== undefined) return lines;
-        const holes = new Map(fixups.map((fixup) => [fixup.offset, labelNames[fixup.label]]));
+        const holes = new Map(fixups.map((fixup) => [fixup.offset, this.labelNames[fixup.label]]));
         return lines = listBytes(bytes, {
           placeName: (_, hole) => holes.get(hole),
           isData: (offset) => data.has(offset),

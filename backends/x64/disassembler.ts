@@ -10,6 +10,7 @@
  * It knows only what the assembler can produce: bytes from elsewhere may come out as `db`.
  */
 
+import type { ListingContext } from "../../core/backend.ts";
 import { ABSENT, addTo, type Form, formsOf, MNEMONICS } from "./encodings.ts";
 import {
   Kind,
@@ -28,15 +29,6 @@ export interface Line {
   readonly length: number;
   readonly text: string;
   readonly comment?: string;
-}
-
-/** What a listing may know beyond the bytes; all by offset into them. */
-export interface ListingContext {
-  /** What to call the target of a displacement; `hole` is where the displacement lies. */
-  placeName?(target: number, hole: number): string | undefined;
-  /** Whether eight bytes of data begin here. */
-  isData?(offset: number): boolean;
-  commentAt?(offset: number): string | undefined;
 }
 
 /** An instruction read from bytes. */

@@ -68,7 +68,7 @@ export interface Libc {
   copyTo(address: bigint, bytes: Uint8Array): void;
   /** Fills `bytes` from an address. */
   copyFrom(address: bigint, bytes: Uint8Array): void;
-  /** Where a buffer lies. It stays there only if it is never moved by the collector: a WebAssembly memory is not. */
+  /** Where a buffer lies. It stays there only if it is never moved by the collector: the linear memory is not. */
   addressOf(buffer: Uint8Array): bigint;
   /** C's binary search, good for calling its last argument: see `gate.ts`. */
   readonly bsearch: (key: bigint, base: bigint, count: bigint, size: bigint, compare: bigint) => void;

@@ -4,6 +4,8 @@
  */
 
 import type { Backend } from "../../core/backend.ts";
+import type { GateKind } from "./gate.ts";
+import type { MemoryMode } from "./memory.ts";
 
 let parts: typeof import("./native.ts") | undefined;
 
@@ -20,6 +22,14 @@ export const x64: Backend = {
   async prepare() {
     parts ??= await import("./native.ts");
   },
+  isLikely: () =>
+    Deno.build.arch === "x86_64" && Deno.permissions.querySync({ name: "ffi" }).state === "granted",
+  // Said here as well as in the parts, for whoever checks options before anything is loaded.
+  choices: {
+    memory: ["dual", "mprotect"] satisfies MemoryMode[],
+    gate: ["bsearch", "fnptr"] satisfies GateKind[],
+  },
+  examine: () => loaded().examine(),
   probe: (options) => loaded().probe(options),
   open: (context) => loaded().open(context),
 };

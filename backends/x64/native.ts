@@ -4,10 +4,12 @@
  */
 
 import { Control } from "../../core/memory.ts";
-import type { BackendContext, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
+import type { BackendContext, Finding, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { dword, eax, ecx, type Label, mem, qword, rbx } from "./operands.ts";
-import { isRefusal } from "./memory.ts";
+import { type Gate, GATE_KINDS } from "./gate.ts";
+import { isRefusal, MEMORY_MODES, openLibc } from "./memory.ts";
+import { listCode } from "./report.ts";
 import { createRunner } from "./runner.ts";
 import { TEMPLATES } from "./templates.ts";
 import { nativeWorld } from "./world.ts";
@@ -25,6 +27,7 @@ const target: Target<X64Assembler, Label> = {
     asm.jmp(qword(mem(rbx, 4 * Control.STUB_EXIT)));
   },
   interpret: (asm) => asm.jmp(qword(mem(rbx, 4 * Control.STUB_ENTER))),
+  list: listCode,
 };
 
 /** Whether native code works in this process. */
@@ -32,6 +35,43 @@ export function probe(options?: NativeOptions): Probe {
   const world = nativeWorld(options);
   return isRefusal(world) ? { ok: false, because: world.because } : { ok: true };
 }
+
+/** Tries both ways of making executable memory, both gates, and whether faults are caught. */
+export function examine(): Finding[] {
+  const libc = openLibc();
+  if (isRefusal(libc)) return [{ what: "C library", ok: false, details: libc.because }];
+  const findings: Finding[] = [{ what: "C library", ok: true, details: libc.path }];
+  libc.dispose();
+  for (const memory of MEMORY_MODES) {
+    const world = nativeWorld({ memory });
+    const details = isRefusal(world) ? world.because : MEMORY_DETAILS[memory];
+    findings.push({ what: `executable memory '${memory}'`, ok: !isRefusal(world), details });
+  }
+  for (const gate of GATE_KINDS) {
+    const world = nativeWorld({ gate });
+    const details = isRefusal(world) ? world.because : `${costOf(world.gate).toFixed(0)} ns for a call`;
+    findings.push({ what: `gate '${gate}'`, ok: !isRefusal(world), details });
+  }
+  const world = nativeWorld();
+  const isCaught = !isRefusal(world) && world.faults !== null;
+  findings.push({
+    what: "fault handler",
+    ok: isCaught,
+    details: isCaught ? "faults in native code are reported" : "a fault in native code would end the process",
+  });
+  return findings;
+}
+
+/** Nanoseconds of a call, once V8 has seen enough of them to make them fast. */
+function costOf(gate: Gate): number {
+  return Math.min(...Array.from({ length: 10 }, () => gate.nsPerCall()));
+}
+
+/** How each way keeps code from being written and executed through one mapping. */
+const MEMORY_DETAILS = {
+  dual: "written through one mapping, executed through another",
+  mprotect: "one mapping, written and executed by turns",
+} as const;
 
 /** A runner that compiles what is hot. */
 export function open(context: BackendContext): Runner {

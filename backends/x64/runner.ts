@@ -27,6 +27,7 @@ import { makeLoop, makeStep, makeStepper } from "../../core/dispatch.ts";
 import {
   type BackendContext,
   type Code,
+  type ExitCount,
   type JitEvent,
   NativeFault,
   Request,
@@ -71,6 +72,8 @@ export function createRunner(
   const { gate, memory, resume } = world;
   const installed = new Map<number, Installed>();
   const refused = new Set<number>();
+  /** How often exits of code that is gone were taken. */
+  const left = new Map<string, ExitCount>();
   const step = makeStep(opcodes);
   const stepper = makeStepper(opcodes);
   let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
@@ -82,11 +85,27 @@ export function createRunner(
   return {
     run,
     compiled: () => [...installed.values()].map(({ code, exits }) => ({ code, exits })),
+    exits() {
+      const all = new Map(left);
+      for (const piece of installed.values()) addExits(all, piece);
+      return [...all.values()];
+    },
     dispose() {
       for (const piece of installed.values()) world.remove(piece);
       installed.clear();
+      left.clear();
     },
   };
+
+  /** Adds what the exits of a piece of code have counted. */
+  function addExits(to: Map<string, ExitCount>, { code, exits }: Installed): void {
+    const { loaded } = code.hot;
+    code.exits.forEach((exit, number) => {
+      if (exits[number] === 0) return;
+      const key = `${loaded.word} ${exit.pc} ${exit.reason}`;
+      to.set(key, { ...exit, loaded, count: exits[number] + (to.get(key)?.count ?? 0) });
+    });
+  }
 
   function tell(event: JitEvent): void {
     context.observe?.(event);
@@ -149,6 +168,7 @@ export function createRunner(
     world.add(piece);
     I32[proto + Proto.NATIVE] = entries[0];
     if (old !== undefined) {
+      addExits(left, old);
       moveReturns(proto, entries);
       world.remove(old);
     }
@@ -161,6 +181,7 @@ export function createRunner(
   function unlink(proto: number, piece: Installed): void {
     if (installed.get(proto) !== piece) return; // it has been replaced, and its successor stays
     installed.delete(proto);
+    addExits(left, piece);
     I32[proto + Proto.NATIVE] = 0;
     I32[proto + Proto.COUNTER] = COOLED;
     const { code } = piece.code.hot, start = proto + Proto.CODE;
@@ -232,9 +253,9 @@ export function createRunner(
     }
     if (++piece.recent < PATIENCE << piece.compilation) return;
     piece.recent = 0;
-    if (piece.compilation < COMPILATIONS_MAX && hasLearnt(proto, piece.code)) {
-      compile(proto, piece.compilation + 1);
-    }
+    if (piece.compilation >= COMPILATIONS_MAX || !hasLearnt(proto, piece.code)) return;
+    // Code that does not fit the cache will not fit it next time either: the function stays with what it has.
+    if (!compile(proto, piece.compilation + 1)) piece.recent = -Infinity;
   }
 
   /** Whether instructions have been specialised since the function was compiled. */

@@ -9,7 +9,7 @@
  */
 
 import { Control, views } from "../../core/memory.ts";
-import { HI_UINT } from "../../core/value.ts";
+import { HI_DOUBLE_END, HI_UINT } from "../../core/value.ts";
 import { Proto } from "../../core/program.ts";
 import { Request } from "../../core/backend.ts";
 import { createAssembler } from "./assembler.ts";
@@ -28,6 +28,7 @@ import {
   r14,
   r15,
   rax,
+  rbp,
   rbx,
   rcx,
   rip,
@@ -63,6 +64,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.mov(r12d, control(Control.NATIVE_BASE));
   asm.lea(r12, mem(rbx, r12, 4));
   asm.mov(r14, imm64(0, HI_UINT));
+  asm.mov(rbp, imm64(0, HI_DOUBLE_END | 0));
   asm.mov(r13d, POLL_ROUNDS);
   asm.mov(eax, control(Control.TARGET));
   asm.add(rax, r15);

@@ -4,7 +4,9 @@
  * where the interpreter has it, and native code can be entered and left at each of them.
  *
  * :guards-first: A template loads and checks, then stores. Until its last check has passed it has changed nothing, so
- * a failed check may jump to the instruction's exit, which has the interpreter do this same instruction.
+ * a failed check may jump to the instruction's exit, which has the interpreter do this same instruction. What is less
+ * frequent stands outside, behind all instructions; what takes long is a call of one of `routines.ts`, which does all
+ * or nothing, and so counts as a check. What is left for exits is rare: errors, collections, kinds that change.
  *
  * What machine registers hold, in all generated code:
  *
@@ -13,22 +15,26 @@
  *  r12   address of the current window     [r12+8*n] is register n, [r12-8] the running function
  *  r13d  rounds left until a loop lets the outside have a look
  *  r14   0xFFFF000000000000, the tag of integers and the greatest: `cmp value, r14; jb` leaves for what is none
+ *  rbp   0xFFF9000000000000, where doubles end: `cmp value, rbp; jae` leaves for what is none
  *  r15   address of the code cache         places in code are kept as offsets from it
- *  rax rcx rdx rsi rdi, xmm0, xmm1         free inside a template
+ *  rax rcx rdx rsi rdi r8 … r11, xmm0, xmm1    free inside a template, and what a routine may overwrite
  * ```
  *
- * Arithmetic on integers shifts the 48-bit payloads to the top, where the processor's overflow flag tells what does
- * not fit. Values are always stored as whole words of 64 bits: a load of 64 bits right after two stores of 32 stalls.
+ * Values are always stored as whole words of 64 bits, since a load of 64 bits right after two stores of 32 stalls; and
+ * what may have just been stored is loaded as a whole, since a part is handed on more slowly.
  */
 
-import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX } from "../../core/memory.ts";
+import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX, views } from "../../core/memory.ts";
 import * as value from "../../core/value.ts";
 import { isStressed } from "../../core/heap.ts";
 import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
+import { callRoutine, type RoutineName } from "./routines.ts";
 import {
+  al,
+  byte,
   dword,
   eax,
   ecx,
@@ -46,6 +52,7 @@ import {
   r15,
   type R64,
   rax,
+  rbp,
   rbx,
   rcx,
   rdi,
@@ -63,9 +70,12 @@ const {
   HI_BOOL,
   HI_EMPTY,
   HI_FUNCTION,
+  HI_INT64,
+  HI_MAP,
   HI_MODULE,
   HI_NIL,
   HI_OBJECT,
+  HI_STRING,
   HI_STRUCT,
   HI_STRUCT_TYPE,
   HI_UINT,
@@ -74,6 +84,8 @@ const {
 /** High words from here on, without sign, belong to no double. */
 const DOUBLE_END = value.HI_DOUBLE_END | 0;
 const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
+
+const { I32, U8 } = views;
 
 type Asm = X64Assembler;
 type X64Site = Site<Label>;
@@ -97,11 +109,16 @@ function loadConstant(asm: Asm, site: X64Site, to: R64, n: number): void {
   asm.mov(to, imm64(low, high));
 }
 
-/** The constant `n` as a signed payload shifted to the top, if an instruction can have it as an immediate. */
-function shiftedConstant(site: X64Site, n: number): number | null {
+/** A register = the second operand of an instruction, whatever it is. */
+function loadSecond(asm: Asm, site: X64Site, to: R64, n: number, second: Second): void {
+  if (second === "constant") loadConstant(asm, site, to, n);
+  else asm.mov(to, R(n));
+}
+
+/** The constant `n` if it is an integer of 32 bits with a sign. */
+function smallConstant(site: X64Site, n: number): number | null {
   const { low, high } = site.constant(n);
-  const small = low << 16 >> 16;
-  return small === low && high === (low >> 31 | HI_UINT) ? low * 65536 : null;
+  return high === (low >> 31 | HI_UINT) ? low : null;
 }
 
 /** Whether the constant `n` is an immediate integer / a double: what is known needs no check. */
@@ -140,96 +157,162 @@ function storeShifted(asm: Asm, a: number): void {
   asm.mov(R(a), rax);
 }
 
-/** An addition or subtraction of integers; what passes 48 bits exits. */
+/**
+ * Gives a label outside for what the fast path of integers does not do: operands or a result of more than 48 bits. What
+ * is no integer at all exits.
+ */
+function widely(asm: Asm, site: X64Site, routine: RoutineName, second: Second, done: Label): Label {
+  const wide = asm.label("wide");
+  site.outside(() => {
+    asm.bind(wide);
+    computeWide(asm, site, routine, second, done);
+  });
+  return wide;
+}
+
+/** An operation with a constant that the fast paths have nothing for. */
+function computeWith(asm: Asm, site: X64Site, routine: RoutineName): void {
+  if (!value.isInt(site.constant(site.c).high)) return leave(asm, site, "not-int");
+  const done = asm.label("done");
+  computeWide(asm, site, routine, "constant", done);
+  asm.bind(done);
+}
+
+function computeWide(asm: Asm, site: X64Site, routine: RoutineName, second: Second, done: Label): void {
+  const exit = site.exit("not-int");
+  if (isStressed()) return asm.jmp(exit);
+  asm.mov(rax, R(site.b));
+  loadSecond(asm, site, rcx, site.c, second);
+  callRoutine(asm, routine);
+  asm.test(rax, rax);
+  asm.je(exit);
+  asm.mov(R(site.a), rax);
+  asm.jmp(done);
+}
+
+/**
+ * rax = the value in register `n`, an integer from 0 to 2^`bits` - 1, and rcx = the payload of such a one in register
+ * `second`; else goes to `other`. Loads are of 64 bits, as the stores were: part of a word that has just been stored
+ * takes longer. What is tested is a copy, so that rax is there as soon as it is loaded.
+ */
+function loadSmall(asm: Asm, n: number, second: number | null, bits: number, other: Label): void {
+  asm.mov(rax, R(n));
+  asm.mov(rdx, rax);
+  asm.xor(rdx, r14);
+  if (second !== null) {
+    asm.mov(rcx, R(second));
+    asm.xor(rcx, r14);
+    asm.or(rdx, rcx);
+  }
+  asm.shr(rdx, bits);
+  asm.jne(other);
+}
+
+/**
+ * An addition or subtraction of integers. :small: Most have no sign and fewer than 47 bits; what their payloads make has
+ * no more than 47. A negative difference has borrowed from the tag before it, and takes the long way outside, where the
+ * processor's overflow flag tells what 48 bits do not hold.
+ */
 function addInts(operation: "add" | "sub", second: Second): X64Template {
   return (asm, site) => {
-    const { a, b, c } = site, exit = site.exit("not-int");
-    const immediate = second === "constant" && constantIsInt(site, c) ? shiftedConstant(site, c) : null;
-    if (second === "constant" && !constantIsInt(site, c)) return leave(asm, site, "not-int");
-    if (immediate !== null) {
-      asm.mov(rax, R(b));
-      asm.cmp(rax, r14);
-      asm.jb(exit);
-      asm.shl(rax, 16);
-      asm[operation](rax, immediate);
-    } else {
-      loadInts(asm, site, b, c, second, exit);
-      asm[operation](rax, rcx);
+    const { a, b, c } = site, routine = operation === "add" ? "wideAdd" : "wideSubtract";
+    if (second === "constant" && !constantIsInt(site, c)) return computeWith(asm, site, routine);
+    const done = asm.label("done"), long = asm.label("not small");
+    const wide = widely(asm, site, routine, second, done);
+    const constant = second === "constant" ? smallConstant(site, c) : null;
+    if (second === "constant" && constant === null) asm.jmp(long);
+    else {
+      loadSmall(asm, b, second === "constant" ? null : c, 46, long);
+      if (constant === null) asm[operation](rax, rcx);
+      else asm[operation](rax, constant);
+      if (constant === null ? operation === "sub" : operation === "add" ? constant < 0 : constant > 0) {
+        asm.cmp(rax, r14);
+        asm.jb(long);
+      }
+      asm.mov(R(a), rax);
     }
-    asm.jo(site.exit("overflow"));
-    storeShifted(asm, a);
+    asm.bind(done);
+
+    site.outside(() => {
+      asm.bind(long);
+      loadInts(asm, site, b, c, second, wide);
+      asm[operation](rax, rcx);
+      asm.jo(wide);
+      storeShifted(asm, a);
+      asm.jmp(done);
+    });
   };
 }
 
-/** A product of integers: one factor at the top, the other as it is, so that the product comes out at the top. */
+/** A product of integers: that of small ones, if it has 47 bits. */
 function multiplyInts(second: Second): X64Template {
   return (asm, site) => {
-    if (second === "constant" && !constantIsInt(site, site.c)) return leave(asm, site, "not-int");
-    loadInts(asm, site, site.b, site.c, second, site.exit("not-int"));
-    asm.sar(rax, 16);
-    asm.imul(rax, rcx);
-    asm.jo(site.exit("overflow"));
-    storeShifted(asm, site.a);
+    const { a, b, c } = site;
+    if (second === "constant" && !constantIsInt(site, c)) return computeWith(asm, site, "wideMultiply");
+    const done = asm.label("done"), wide = widely(asm, site, "wideMultiply", second, done);
+    const constant = second === "constant" ? smallConstant(site, c) : null;
+    if (second === "constant" && (constant === null || constant < 0)) asm.jmp(wide);
+    else {
+      loadSmall(asm, b, constant === null ? c : null, 47, wide);
+      asm.xor(rax, r14);
+      if (constant === null) asm.imul(rax, rcx);
+      else asm.imul(rax, rax, constant);
+      asm.jo(wide);
+      asm.mov(rcx, rax);
+      asm.shr(rcx, 47);
+      asm.jne(wide);
+      asm.or(rax, r14);
+      asm.mov(R(a), rax);
+    }
+    asm.bind(done);
   };
 }
 
 /**
- * Quotient or remainder of integers. Those from 0 to 2^32 take the 32-bit division, which is twice as fast; others
- * the 64-bit one. A divisor of 0 exits; -1 needs no care, since -2^47 / -1 fits 64 bits, only not 48.
+ * Quotient or remainder of small integers; others go the wide way. By a constant d it is a multiplication by 2^64 / d,
+ * rounded up: what that is too great by, less than d / 2^64 for each of at most 2^32, does not reach the next quotient.
  */
 function divideInts(result: "quotient" | "remainder", second: Second): X64Template {
   return (asm, site) => {
-    if (second === "constant" && !constantIsInt(site, site.c)) return leave(asm, site, "not-int");
-    const exit = site.exit("not-int"), wide = asm.label("wide"), done = asm.label("done");
-    const { a, b, c } = site;
+    const { a, b, c } = site, routine = result === "quotient" ? "wideDivide" : "wideRemainder";
     const divisor = second === "constant" ? site.constant(c) : null;
-    asm.mov(rax, R(b));
-    if (divisor === null) asm.mov(rcx, R(c));
-    else asm.mov(rcx, imm64(divisor.low, divisor.high));
-    asm.mov(rdx, rax);
-    asm.and(rdx, rcx);
-    asm.cmp(rdx, r14);
-    asm.jb(exit);
+    if (divisor !== null && (divisor.high !== HI_UINT || divisor.low >>> 0 < 2)) {
+      return computeWith(asm, site, routine);
+    }
+    const done = asm.label("done"), wide = widely(asm, site, routine, second, done);
+    loadSmall(asm, b, divisor === null ? c : null, 32, wide);
+    asm.mov(eax, eax);
     if (divisor === null) {
       asm.test(ecx, ecx);
       asm.je(site.exit("division"));
-    } else if (divisor.low === 0) return leave(asm, site, "division");
-    // Both high words are that of a small integer exactly if the or of both values has nothing above its 32 bits.
-    asm.mov(rdx, rax);
-    asm.or(rdx, rcx);
-    asm.shl(rdx, 16);
-    asm.shr(rdx, 48);
-    asm.jne(wide);
-    asm.xor(edx, edx);
-    asm.div(ecx);
-    if (result === "remainder") asm.mov(eax, edx);
+      asm.xor(edx, edx);
+      asm.div(ecx);
+      if (result === "remainder") asm.mov(eax, edx);
+    } else {
+      const reciprocal = (1n << 64n) / BigInt(divisor.low >>> 0) + 1n;
+      asm.mov(eax, low(b));
+      asm.mov(
+        rcx,
+        imm64(Number(BigInt.asIntN(32, reciprocal)), Number(BigInt.asIntN(32, reciprocal >> 32n))),
+      );
+      asm.mov(esi, eax);
+      asm.mul(rcx);
+      if (result === "quotient") asm.mov(eax, edx);
+      else {
+        asm.imul(edx, edx, divisor.low);
+        asm.mov(eax, esi);
+        asm.sub(eax, edx);
+      }
+    }
     asm.or(rax, r14);
-    asm.jmp(done);
-    asm.bind(wide);
-    asm.shl(rax, 16);
-    asm.sar(rax, 16);
-    asm.shl(rcx, 16);
-    asm.sar(rcx, 16);
-    asm.cqo();
-    asm.idiv(rcx);
-    if (result === "remainder") asm.mov(rax, rdx);
-    // The one quotient that 48 bits do not hold, 2^47, is not what its payload's sign extension says.
-    asm.mov(rcx, rax);
-    asm.shl(rcx, 16);
-    asm.sar(rcx, 16);
-    asm.cmp(rcx, rax);
-    asm.jne(site.exit("overflow"));
-    asm.shl(rax, 16);
-    asm.shr(rax, 16);
-    asm.or(rax, r14);
-    asm.bind(done);
     asm.mov(R(a), rax);
+    asm.bind(done);
   };
 }
 
 /** Exits if register `n` holds no double. */
 function guardDouble(asm: Asm, n: number, exit: Label): void {
-  asm.cmp(high(n), DOUBLE_END);
+  asm.cmp(R(n), rbp);
   asm.jae(exit);
 }
 
@@ -262,7 +345,7 @@ function doubles(operation: "addsd" | "subsd" | "mulsd" | "divsd", second: Secon
 function loadNumber(asm: Asm, to: Xmm, n: number, exit: Label): void {
   const double = asm.label("double"), done = asm.label("number");
   asm.mov(rax, R(n));
-  asm.cmp(high(n), DOUBLE_END);
+  asm.cmp(rax, rbp);
   asm.jb(double);
   asm.cmp(rax, r14);
   asm.jb(exit);
@@ -282,21 +365,17 @@ function loadNumberConstant(asm: Asm, site: X64Site, to: Xmm, n: number): void {
   asm.cvtsi2sd(to, rax);
 }
 
-/** Arithmetic on operands whose types change: two integers as integers, other numbers as doubles. */
+/** Arithmetic on operands whose types change: two integers as integers, other numbers as doubles, `+` joins strings. */
 function mixed(
   operation: "addsd" | "subsd" | "mulsd" | "divsd",
   ints: X64Template,
+  routine: RoutineName,
   second: Second,
 ): X64Template {
   return (asm, site) => {
-    const { a, b, c } = site,
-      exit = site.exit("not-numbers"),
-      notInts = asm.label("not ints"),
-      done = asm.label("done");
+    const { a, b, c } = site;
+    const notInts = asm.label("not ints"), objects = asm.label("objects"), done = asm.label("done");
     const constant = second === "constant" ? site.constant(c) : null;
-    if (constant !== null && constant.high >> 16 !== -1 && !value.isDouble(constant.high)) {
-      return leave(asm, site, "not-numbers");
-    }
     if (constant === null || constant.high >> 16 === -1) {
       asm.mov(rax, R(b));
       if (constant === null) asm.and(rax, R(c));
@@ -306,13 +385,59 @@ function mixed(
       asm.jmp(done);
       asm.bind(notInts);
     }
-    loadNumber(asm, xmm0, b, exit);
-    if (constant === null) loadNumber(asm, xmm1, c, exit);
-    else loadNumberConstant(asm, site, xmm1, c);
-    asm[operation](xmm0, xmm1);
-    asm.movsd(R(a), xmm0);
+    if (constant === null || value.isInt(constant.high) || value.isDouble(constant.high)) {
+      loadNumber(asm, xmm0, b, objects);
+      if (constant === null) loadNumber(asm, xmm1, c, objects);
+      else if (constant.high === HI_INT64) asm.jmp(objects);
+      else loadNumberConstant(asm, site, xmm1, c);
+      asm[operation](xmm0, xmm1);
+      asm.movsd(R(a), xmm0);
+    } else asm.jmp(objects);
     asm.bind(done);
+    site.outside(() => {
+      asm.bind(objects);
+      if (operation === "addsd") join(asm, site, second, done);
+      computeWide(asm, site, routine, second, done);
+    });
   };
+}
+
+/** Joins a string with a string or an immediate integer, on either side; goes on behind this with other operands. */
+function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
+  const { a, b, c } = site, exit = site.exit("allocation");
+  const notString = asm.label("no string first"), number = asm.label("a number second");
+  const store = asm.label("store"), none = asm.label("no strings");
+  if (isStressed()) return;
+  loadSecond(asm, site, rcx, c, second);
+  asm.mov(rdx, rcx);
+  asm.shr(rdx, 32);
+  asm.mov(eax, low(b));
+  asm.cmp(high(b), HI_STRING);
+  asm.jne(notString);
+  asm.cmp(edx, HI_STRING);
+  asm.jne(number);
+  asm.mov(ecx, ecx);
+  callRoutine(asm, "concat");
+  asm.bind(store);
+  asm.test(eax, eax);
+  asm.je(exit);
+  storeObject(asm, a, Kind.STRING);
+  asm.jmp(done);
+  asm.bind(number);
+  asm.cmp(rcx, r14);
+  asm.jb(exit);
+  callRoutine(asm, "appendInt");
+  asm.jmp(store);
+  asm.bind(notString);
+  asm.cmp(edx, HI_STRING);
+  asm.jne(none);
+  asm.mov(rax, R(b));
+  asm.cmp(rax, r14);
+  asm.jb(exit);
+  asm.mov(ecx, ecx);
+  callRoutine(asm, "prependInt");
+  asm.jmp(store);
+  asm.bind(none);
 }
 
 // ---- jumps -------------------------------------------------------------------------------------------------------
@@ -346,25 +471,58 @@ function jumpIf(asm: Asm, site: X64Site, condition: Condition): void {
 
 function compareInts(condition: Condition, second: Second): X64Template {
   return (asm, site) => {
-    const { a, b } = site, exit = site.exit("not-int");
-    if (second === "constant") {
-      if (!constantIsInt(site, b)) return leave(asm, site, "not-int");
-      const immediate = shiftedConstant(site, b);
-      asm.mov(rax, R(a));
-      asm.cmp(rax, r14);
-      asm.jb(exit);
-      asm.shl(rax, 16);
-      if (immediate !== null) asm.cmp(rax, immediate);
-      else {
-        loadShifted(asm, site, b);
-        asm.cmp(rax, rcx);
-      }
-    } else {
-      loadInts(asm, site, a, b, second, exit);
-      asm.cmp(rax, rcx);
+    const { a, b } = site, done = asm.label("done"), long = asm.label("not small"), wide = asm.label("wide");
+    if (second === "constant" && !value.isInt(site.constant(b).high)) return leave(asm, site, "not-int");
+    const constant = second === "constant" ? smallConstant(site, b) : null;
+    if (second === "constant" && (constant === null || constant < 0)) asm.jmp(long);
+    else {
+      loadSmall(asm, a, constant === null ? b : null, 47, long);
+      asm.xor(rax, r14);
+      if (constant === null) asm.cmp(rax, rcx);
+      else asm.cmp(rax, constant);
+      jumpIf(asm, site, condition);
     }
-    jumpIf(asm, site, condition);
+    asm.bind(done);
+    site.outside(() => {
+      asm.bind(long);
+      if (second === "register" || constantIsInt(site, b)) {
+        loadInts(asm, site, a, b, second, wide);
+        asm.cmp(rax, rcx);
+        jumpIf(asm, site, condition);
+        asm.jmp(done);
+      }
+      asm.bind(wide);
+      compareWide(asm, site, condition, second, done);
+    });
   };
+}
+
+/** Compares integers of which one at least is boxed; what is no integer exits. */
+function compareWide(asm: Asm, site: X64Site, condition: Condition, second: Second, done: Label): void {
+  asm.mov(rax, R(site.a));
+  loadSecond(asm, site, rcx, site.b, second);
+  callRoutine(asm, "widen");
+  asm.test(edx, edx);
+  asm.je(site.exit("not-int"));
+  asm.cmp(rax, rcx);
+  jumpIf(asm, site, condition);
+  asm.jmp(done);
+}
+
+/** rax and rcx = refs of the operands if both are strings; else goes to `other`. */
+function loadStrings(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b } = site;
+  asm.cmp(high(a), HI_STRING);
+  asm.jne(other);
+  if (second === "constant") {
+    if (site.constant(b).high !== HI_STRING) return asm.jmp(other);
+    asm.mov(ecx, site.constant(b).low);
+  } else {
+    asm.cmp(high(b), HI_STRING);
+    asm.jne(other);
+    asm.mov(ecx, low(b));
+  }
+  asm.mov(eax, low(a));
 }
 
 /**
@@ -386,15 +544,15 @@ function compareDoubles(condition: Condition, second: Second, swapped = false): 
   };
 }
 
-/** The forms for changing types: any two numbers are compared, as integers if both are, else as doubles if exact. */
+/**
+ * The forms for changing types: any two numbers are compared, as integers if both are, else as doubles if exact; and
+ * strings.
+ */
 function compareAny(ints: Condition, asDoubles: Condition, second: Second, swapped = false): X64Template {
   return (asm, site) => {
     const { a, b } = site, notInts = asm.label("not ints"), done = asm.label("done");
+    const objects = asm.label("objects"), noStrings = asm.label("no strings");
     const constant = second === "constant" ? site.constant(b) : null;
-    const exit = site.exit("not-numbers");
-    if (constant !== null && constant.high >> 16 !== -1 && !value.isDouble(constant.high)) {
-      return leave(asm, site, "not-numbers");
-    }
     if (constant === null || constant.high >> 16 === -1) {
       asm.mov(rax, R(a));
       if (constant === null) asm.and(rax, R(b));
@@ -404,14 +562,26 @@ function compareAny(ints: Condition, asDoubles: Condition, second: Second, swapp
       asm.jmp(done);
       asm.bind(notInts);
     }
-    // Immediate integers have 48 bits, so turning them into doubles loses nothing.
-    loadNumber(asm, xmm0, a, exit);
-    if (constant === null) loadNumber(asm, xmm1, b, exit);
-    else loadNumberConstant(asm, site, xmm1, b);
-    if (swapped) asm.ucomisd(xmm0, xmm1);
-    else asm.ucomisd(xmm1, xmm0);
-    jumpIf(asm, site, asDoubles);
+    if (constant === null || constant.high >> 16 === -1 || value.isDouble(constant.high)) {
+      // Immediate integers have 48 bits, so turning them into doubles loses nothing.
+      loadNumber(asm, xmm0, a, objects);
+      if (constant === null) loadNumber(asm, xmm1, b, objects);
+      else loadNumberConstant(asm, site, xmm1, b);
+      if (swapped) asm.ucomisd(xmm0, xmm1);
+      else asm.ucomisd(xmm1, xmm0);
+      jumpIf(asm, site, asDoubles);
+    } else asm.jmp(objects);
     asm.bind(done);
+    site.outside(() => {
+      asm.bind(objects);
+      loadStrings(asm, site, second, noStrings);
+      callRoutine(asm, "compareStrings");
+      asm.cmp(eax, 0);
+      jumpIf(asm, site, ints);
+      asm.jmp(done);
+      asm.bind(noStrings);
+      compareWide(asm, site, ints, second, done);
+    });
   };
 }
 
@@ -440,64 +610,105 @@ function equalDoubles(condition: "e" | "ne", second: Second): X64Template {
 }
 
 /**
- * Equality of anything. The same 64 bits are equal unless they are a double's (NaN); different bits are different if
- * neither is a double nor an object: immediate integers, booleans and nil have one form each. The rest exits.
+ * Equality of anything. The same 64 bits are equal unless they are a double's (NaN). Different bits are different if
+ * neither is a double, and not both are strings or boxed integers: all else has one form each, or is an object.
  */
 function equalAny(condition: "e" | "ne", second: Second): X64Template {
   return (asm, site) => {
-    const { a, b } = site,
-      different = asm.label("different"),
-      done = asm.label("done"),
-      exit = site.exit("not-simple");
+    const { a, b } = site, done = asm.label("done");
+    const different = asm.label("different"), doubles = asm.label("doubles"), objects = asm.label("objects");
+    const jump = asm.label("jump"), noStrings = asm.label("no strings");
+    const same = condition === "e" ? jump : done, other = condition === "e" ? done : jump;
     asm.mov(rax, R(a));
-    if (second === "constant") loadConstant(asm, site, rcx, b);
-    else asm.mov(rcx, R(b));
+    loadSecond(asm, site, rcx, b, second);
     asm.cmp(rax, rcx);
     asm.jne(different);
     asm.shr(rax, 32);
     asm.cmp(eax, DOUBLE_END);
-    asm.jb(exit);
-    if (condition === "e") takeJump(asm, site);
-    else asm.jmp(done);
+    asm.jb(doubles);
+    asm.jmp(same);
     asm.bind(different);
+    // The tag of objects is the least that is not a double's, but for that of no value.
     asm.mov(rdx, imm64(0, HI_BOOL));
     asm.cmp(rax, rdx);
-    asm.jb(exit);
+    asm.jb(objects);
     asm.cmp(rcx, rdx);
-    asm.jb(exit);
-    if (condition === "ne") takeJump(asm, site);
+    asm.jb(objects);
+    asm.jmp(other);
+    asm.bind(jump);
+    takeJump(asm, site);
     asm.bind(done);
+
+    site.outside(() => {
+      const unordered = asm.label("unordered");
+      asm.bind(objects);
+      loadStrings(asm, site, second, noStrings);
+      callRoutine(asm, "equalStrings");
+      asm.je(same);
+      asm.jmp(other);
+      asm.bind(noStrings);
+      asm.shr(rcx, 32);
+      asm.mov(rdx, R(a));
+      asm.shr(rdx, 32);
+      for (const each of [edx, ecx]) {
+        asm.cmp(each, DOUBLE_END);
+        asm.jb(doubles);
+        asm.cmp(each, HI_INT64);
+        asm.je(site.exit("not-simple"));
+      }
+      asm.jmp(other);
+      // A double equals the numbers of its value. What is no number is different, and left to the interpreter.
+      asm.bind(doubles);
+      loadNumber(asm, xmm0, a, site.exit("not-simple"));
+      if (second === "register") loadNumber(asm, xmm1, b, site.exit("not-simple"));
+      else if (constantIsInt(site, b) || constantIsDouble(site, b)) loadNumberConstant(asm, site, xmm1, b);
+      else return leave(asm, site, "not-simple");
+      asm.ucomisd(xmm0, xmm1);
+      asm.jp(unordered);
+      asm.je(same);
+      asm.bind(unordered);
+      asm.jmp(other);
+    });
   };
 }
 
-/** Jumps on the truth of a value: all but doubles and boxed integers, which exit. */
+/** Goes to `truthy` or `falsy` with the value in register `n`, which is no boolean. */
+function decideTruth(asm: Asm, n: number, truthy: Label, falsy: Label): void {
+  const byLow = asm.label("by its low word");
+  asm.mov(rax, R(n));
+  asm.mov(rcx, rax);
+  asm.shr(rcx, 32);
+  asm.cmp(ecx, HI_UINT);
+  asm.je(byLow);
+  asm.cmp(ecx, HI_NIL);
+  asm.je(falsy);
+  asm.cmp(ecx, DOUBLE_END);
+  asm.jae(truthy);
+  asm.add(rax, rax); // without its sign, only a zero is 0
+  asm.je(falsy);
+  asm.jmp(truthy);
+  asm.bind(byLow);
+  asm.test(eax, eax);
+  asm.je(falsy);
+  asm.jmp(truthy);
+}
+
+/** Jumps on the truth of a value. */
 function jumpOnTruth(wanted: boolean): X64Template {
   return (asm, site) => {
-    const { a } = site,
-      byLow = asm.label("by its low word"),
-      truthy = asm.label("true"),
-      done = asm.label("done");
-    const falsy = asm.label("false");
-    asm.mov(rax, R(a));
-    asm.mov(rcx, rax);
-    asm.shr(rcx, 32);
-    asm.cmp(ecx, HI_BOOL);
-    asm.je(byLow);
-    asm.cmp(ecx, HI_NIL);
-    asm.je(falsy);
-    asm.cmp(ecx, HI_OBJECT);
-    asm.jb(site.exit("not-simple"));
-    asm.cmp(ecx, HI_UINT);
-    asm.jne(truthy);
-    asm.bind(byLow);
-    asm.test(eax, eax);
-    asm.jne(truthy);
-    asm.bind(falsy);
-    if (wanted) asm.jmp(done);
-    else takeJump(asm, site);
-    asm.bind(truthy);
-    if (wanted) takeJump(asm, site);
+    const { a } = site, other = asm.label("no boolean"), jump = asm.label("jump"), done = asm.label("done");
+    asm.cmp(high(a), HI_BOOL);
+    asm.jne(other);
+    asm.cmp(low(a), 0);
+    jumpIf(asm, site, wanted ? "ne" : "e");
     asm.bind(done);
+    site.outside(() => {
+      asm.bind(other);
+      if (wanted) decideTruth(asm, a, jump, done);
+      else decideTruth(asm, a, done, jump);
+      asm.bind(jump);
+      takeJump(asm, site);
+    });
   };
 }
 
@@ -510,47 +721,178 @@ function loadObject(asm: Asm, n: number, hi: number, exit: Label): void {
   asm.mov(eax, low(n));
 }
 
-/** rcx = the small non-negative integer in register `n` or the constant `n`; else exits. */
-function loadIndex(asm: Asm, site: X64Site, n: number, second: Second, exit: Label): boolean {
-  if (second === "constant") {
-    const { low, high } = site.constant(n);
-    if (high !== HI_UINT) return false;
-    asm.mov(ecx, low);
-    return true;
-  }
-  asm.cmp(high(n), HI_UINT);
-  asm.jne(exit);
-  asm.mov(ecx, low(n));
-  return true;
+/**
+ * rcx = the index in register `n` or the constant `n`, rdx = length of the array or string rax; goes to `beyond` unless
+ * the index is less. There rcx has more than 32 bits unless it is an index at all: the tag of another value is in it.
+ */
+function checkIndex(asm: Asm, site: X64Site, n: number, second: Second, beyond: Label): void {
+  loadSecond(asm, site, rcx, n, second);
+  asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+  asm.xor(rcx, r14);
+  asm.cmp(rcx, rdx);
+  asm.jae(beyond);
 }
 
-/** rcx = ref of the item of the array in rax at the index in rcx; exits when there is none. */
-function findItem(asm: Asm, exit: Label): void {
-  asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
-  asm.jae(exit);
+/** Behind `beyond` of {@linkcode checkIndex}: an index past the end reads nil. */
+function readNil(asm: Asm, site: X64Site, beyond: Label, store: Label): void {
+  site.outside(() => {
+    asm.bind(beyond);
+    asm.shr(rcx, 32);
+    asm.jne(site.exit("not-array-item"));
+    asm.mov(rax, imm64(0, HI_NIL));
+    asm.jmp(store);
+  });
+}
+
+const copyOut = (asm: Asm, a: number): void => asm.mov(R(a), rax);
+
+/** What GET_INDEX is for arrays: an item, or nil beyond the end. */
+function getItem(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b, c } = site, beyond = asm.label("beyond the end"), store = asm.label("store");
+  loadObject(asm, b, HI_ARRAY, other);
+  checkIndex(asm, site, c, second, beyond);
   asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
-  asm.add(rcx, rax);
+  asm.add(rax, rcx);
+  asm.mov(rax, mem(rbx, rax, 8));
+  asm.bind(store);
+  copyOut(asm, a);
+  readNil(asm, site, beyond, store);
 }
 
-function getItem(second: Second): X64Template {
+/** What GET_INDEX is for maps: the value of a key, or nil. */
+function getEntry(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b, c } = site, absent = asm.label("no such key"), store = asm.label("store");
+  loadObject(asm, b, HI_MAP, other);
+  loadSecond(asm, site, rcx, c, second);
+  callRoutine(asm, "find");
+  asm.cmp(rdx, 1);
+  asm.je(site.exit("not-key"));
+  asm.jb(absent);
+  asm.mov(rax, mem(rdx, 8));
+  asm.bind(store);
+  copyOut(asm, a);
+  site.outside(() => {
+    asm.bind(absent);
+    asm.mov(rax, imm64(0, HI_NIL));
+    asm.jmp(store);
+  });
+}
+
+/** What GET_INDEX is for strings: one byte as a string, or nil beyond the end. */
+function getByte(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b, c } = site, beyond = asm.label("beyond the end"), store = asm.label("store");
+  if (isStressed()) return asm.jmp(other);
+  loadObject(asm, b, HI_STRING, other);
+  checkIndex(asm, site, c, second, beyond);
+  makeByteString(asm, site);
+  asm.bind(store);
+  copyOut(asm, a);
+  readNil(asm, site, beyond, store);
+}
+
+/** rax = the byte at index rcx of the string rax, as a value. */
+function makeByteString(asm: Asm, site: X64Site): void {
+  asm.mov(eax, dword(mem(rbx, rax, 8, 12)));
+  asm.lea(rax, mem(rbx, rax, 8));
+  asm.movzx(edx, byte(mem(rax, rcx, 1)));
+  callRoutine(asm, "byteString");
+  asm.test(eax, eax);
+  asm.je(site.exit("allocation"));
+  asm.mov(rcx, imm64(0, HI_STRING));
+  asm.or(rax, rcx);
+}
+
+/** GET_INDEX for containers of one kind, or of all of them. */
+function getIndex(form: "array" | "map" | "any", second: Second): X64Template {
   return (asm, site) => {
-    const { a, b, c } = site, exit = site.exit("not-array-item");
-    loadObject(asm, b, HI_ARRAY, exit);
-    if (!loadIndex(asm, site, c, second, exit)) return leave(asm, site, "not-array-item");
-    findItem(asm, exit);
-    asm.mov(rax, mem(rbx, rcx, 8));
-    asm.mov(R(a), rax);
+    if (form === "map") return getEntry(asm, site, second, site.exit("not-container"));
+    if (form === "array") return getItem(asm, site, second, site.exit("not-array-item"));
+    const noArray = asm.label("no array"), noMap = asm.label("no map"), done = asm.label("done");
+    getItem(asm, site, second, noArray);
+    asm.bind(done);
+    site.outside(() => {
+      asm.bind(noArray);
+      getEntry(asm, site, second, noMap);
+      asm.jmp(done);
+      asm.bind(noMap);
+      getByte(asm, site, second, site.exit("not-container"));
+      asm.jmp(done);
+    });
   };
 }
 
-function setItem(second: Second): X64Template {
+/** Makes room in the array rax, which is full, and comes back to where rcx = its length is known again. */
+function grow(asm: Asm, site: X64Site, back: Label): void {
+  if (isStressed()) return asm.jmp(site.exit("growth"));
+  callRoutine(asm, "growArray");
+  asm.je(site.exit("growth"));
+  asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
+  asm.jmp(back);
+}
+
+/** Appends register `n` to the array rax, whose length is in rcx. */
+function appendItem(asm: Asm, site: X64Site, n: number): void {
+  const full = asm.label("full"), room = asm.label("room");
+  asm.cmp(ecx, dword(mem(rbx, rax, 8, 12)));
+  asm.jae(full);
+  asm.bind(room);
+  asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
+  asm.add(rdx, rcx);
+  asm.mov(rsi, R(n));
+  asm.mov(mem(rbx, rdx, 8), rsi);
+  asm.add(ecx, 1);
+  asm.mov(dword(mem(rbx, rax, 8, 4)), ecx);
+  site.outside(() => {
+    asm.bind(full);
+    grow(asm, site, room);
+  });
+}
+
+/** What SET_INDEX is for arrays: one in range, or the next one. */
+function setItem(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b, c } = site, exit = site.exit("not-array-item");
+  const beyond = asm.label("beyond the end"), done = asm.label("done");
+  loadObject(asm, a, HI_ARRAY, other);
+  checkIndex(asm, site, b, second, beyond);
+  asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+  asm.add(rcx, rax);
+  asm.mov(rax, R(c));
+  asm.mov(mem(rbx, rcx, 8), rax);
+  asm.bind(done);
+  site.outside(() => {
+    asm.bind(beyond);
+    asm.jne(exit); // it is not even the next one
+    appendItem(asm, site, c);
+    asm.jmp(done);
+  });
+}
+
+/** What SET_INDEX is for maps. */
+function setEntry(asm: Asm, site: X64Site, second: Second, other: Label): void {
+  const { a, b, c } = site;
+  loadObject(asm, a, HI_MAP, other);
+  loadSecond(asm, site, rcx, b, second);
+  // A new key may take memory, so in stress mode it is the interpreter's.
+  callRoutine(asm, isStressed() ? "find" : "locate");
+  asm.cmp(rdx, 1);
+  asm.jbe(site.exit("not-key"));
+  asm.mov(rax, R(c));
+  asm.mov(mem(rdx, 8), rax);
+}
+
+/** SET_INDEX for containers of one kind, or of all of them. */
+function setIndex(form: "array" | "map" | "any", second: Second): X64Template {
   return (asm, site) => {
-    const { a, b, c } = site, exit = site.exit("not-array-item");
-    loadObject(asm, a, HI_ARRAY, exit);
-    if (!loadIndex(asm, site, b, second, exit)) return leave(asm, site, "not-array-item");
-    findItem(asm, exit);
-    asm.mov(rax, R(c));
-    asm.mov(mem(rbx, rcx, 8), rax);
+    if (form === "map") return setEntry(asm, site, second, site.exit("not-container"));
+    if (form === "array") return setItem(asm, site, second, site.exit("not-array-item"));
+    const noArray = asm.label("no array"), done = asm.label("done");
+    setItem(asm, site, second, noArray);
+    asm.bind(done);
+    site.outside(() => {
+      asm.bind(noArray);
+      setEntry(asm, site, second, site.exit("not-container"));
+      asm.jmp(done);
+    });
   };
 }
 
@@ -613,6 +955,128 @@ const setField: X64Template = (asm, site) => {
   asm.mov(rcx, R(b));
   asm.mov(mem(rbx, rax, 8, 4 * site.word(2)), rcx);
 };
+
+/** A struct's field by the cache as it is when this runs: it has the type that came last. */
+function getFieldOfAny(asm: Asm, site: X64Site): void {
+  const { a, b } = site, other = asm.label("no instance"), store = asm.label("store");
+  loadObject(asm, b, HI_STRUCT, other);
+  findCached(asm, site, b);
+  asm.mov(rax, mem(rdx, rcx, 4));
+  asm.bind(store);
+  copyOut(asm, a);
+  site.outside(() => {
+    asm.bind(other);
+    if (!isLength(site)) return leave(asm, site, "not-cached");
+    loadObject(asm, b, HI_STRING, site.exit("not-cached"));
+    asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
+    asm.or(rax, r14);
+    asm.jmp(store);
+  });
+}
+
+function setFieldOfAny(asm: Asm, site: X64Site): void {
+  const { a, b } = site;
+  loadObject(asm, a, HI_STRUCT, site.exit("not-cached"));
+  findCached(asm, site, a);
+  asm.mov(rax, R(b));
+  asm.mov(mem(rdx, rcx, 4), rax);
+}
+
+/** Whether the field has the one name that strings know. */
+function isLength(site: X64Site): boolean {
+  const { low } = site.constant(site.word(0)), from = I32[(low << 1) + 3] * 8;
+  return I32[(low << 1) + 1] === 6 &&
+    [..."length"].every((letter, i) => U8[from + i] === letter.charCodeAt(0));
+}
+
+/** rdx = address of the instance rax of register `n`, rcx = words to its field, which the cache then has. */
+function findCached(asm: Asm, site: X64Site, n: number): void {
+  const missed = asm.label("not cached"), hit = asm.label("cached");
+  const key = control(site.nextPc - 2), place = control(site.nextPc - 1); // :inline-cache:
+  asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+  asm.cmp(edx, key);
+  asm.jne(missed);
+  asm.mov(ecx, place);
+  asm.bind(hit);
+  asm.lea(rdx, mem(rbx, rax, 8));
+  site.outside(() => {
+    asm.bind(missed);
+    asm.mov(eax, edx);
+    asm.mov(ecx, site.constant(site.word(0)).low);
+    callRoutine(asm, "findField");
+    asm.test(eax, eax);
+    asm.je(site.exit("not-cached"));
+    asm.mov(ecx, eax);
+    asm.mov(eax, low(n));
+    asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(key, edx);
+    asm.mov(place, ecx);
+    asm.jmp(hit);
+  });
+}
+
+/** A function of a PROTO constant, with its captures. What it consists of is known when this is compiled. */
+const makeClosure: X64Template = (asm, site) => {
+  const object = site.constant(site.word(0)).low, proto = (object + 1 + I32[(object << 1) + 1]) << 1;
+  const count = I32[proto + Proto.CAPTURES], captures = proto + Proto.CODE + I32[proto + Proto.LENGTH];
+  const units = 2 + (count + 1 >> 1);
+  if (count > 64) return leave(asm, site, "allocation");
+  allocateUnits(asm, site, units);
+  asm.mov(dword(mem(rbx, rax, 8)), Kind.FUNCTION | units << 16);
+  asm.mov(dword(mem(rbx, rax, 8, 4)), proto);
+  asm.mov(dword(mem(rbx, rax, 8, 8)), count);
+  asm.mov(dword(mem(rbx, rax, 8, 12)), 0);
+  for (let i = 0; i < count; i++) {
+    // The number of a register, or the complement of the number of an own capture.
+    const from = I32[captures + i];
+    if (from >= 0) asm.mov(ecx, low(from));
+    else {
+      asm.mov(ecx, low(-1));
+      asm.mov(ecx, dword(mem(rbx, rcx, 8, 16 + 4 * ~from)));
+    }
+    asm.mov(dword(mem(rbx, rax, 8, 16 + 4 * i)), ecx);
+  }
+  storeObject(asm, site.a, Kind.FUNCTION);
+};
+
+// ---- loops over containers ---------------------------------------------------------------------------------------
+
+/** The next byte of a string, or key of a map; see {@linkcode TEMPLATES} for arrays. */
+function nextOfOthers(asm: Asm, site: X64Site, end: Label): void {
+  const { a } = site, map = asm.label("map"), exit = site.exit("not-array-item");
+  asm.cmp(high(a), HI_MAP);
+  asm.je(map);
+  if (isStressed()) return asm.jmp(exit), bindMap();
+  loadObject(asm, a, HI_STRING, exit);
+  asm.mov(ecx, low(a + 1));
+  asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
+  asm.jae(end);
+  makeByteString(asm, site);
+  asm.mov(R(a + 2), rax);
+  asm.mov(ecx, low(a + 1));
+  asm.add(ecx, 1);
+  asm.or(rcx, r14);
+  asm.mov(R(a + 1), rcx);
+  takeJump(asm, site);
+  bindMap();
+
+  function bindMap(): void {
+    asm.bind(map);
+    asm.mov(eax, low(a));
+    asm.mov(ecx, low(a + 1));
+    callRoutine(asm, "walk");
+    asm.cmp(rdx, 1);
+    asm.jb(end);
+    asm.je(exit);
+    asm.mov(rax, mem(rdx));
+    asm.mov(R(a + 2), rax);
+    asm.mov(ecx, dword(mem(rdx, 20)));
+    asm.add(ecx, 1);
+    asm.or(rcx, r14);
+    asm.mov(R(a + 1), rcx);
+    takeJump(asm, site);
+  }
+}
 
 // ---- calls -------------------------------------------------------------------------------------------------------
 
@@ -691,10 +1155,10 @@ const callStruct: X64Template = (asm, site) => {
 
 // ---- the table ---------------------------------------------------------------------------------------------------
 
-const addAny = (second: Second) => mixed("addsd", addInts("add", second), second);
-const subAny = (second: Second) => mixed("subsd", addInts("sub", second), second);
-const mulAny = (second: Second) => mixed("mulsd", multiplyInts(second), second);
-const divAny = (second: Second) => mixed("divsd", divideInts("quotient", second), second);
+const addAny = (second: Second) => mixed("addsd", addInts("add", second), "wideAdd", second);
+const subAny = (second: Second) => mixed("subsd", addInts("sub", second), "wideSubtract", second);
+const mulAny = (second: Second) => mixed("mulsd", multiplyInts(second), "wideMultiply", second);
+const divAny = (second: Second) => mixed("divsd", divideInts("quotient", second), "wideDivide", second);
 
 /** A template for each opcode, or the word `"exit"`: the interpreter does it, one instruction at a time. */
 export const TEMPLATES = {
@@ -766,7 +1230,7 @@ export const TEMPLATES = {
     asm.mov(rcx, R(a));
     asm.mov(mem(rbx, rax, 8, 8), rcx);
   },
-  CLOSURE: "exit",
+  CLOSURE: makeClosure,
 
   // The general forms have not run yet, so nothing is known of their operands: the interpreter finds out.
   ADD: "exit",
@@ -805,16 +1269,16 @@ export const TEMPLATES = {
   MOD_II: divideInts("remainder", "register"),
   // The remainder of doubles takes hundreds of instructions however it is done.
   MOD_FF: "exit",
-  MOD_ANY: "exit",
+  MOD_ANY: divideInts("remainder", "register"),
   MOD_K: "exit",
   MOD_K_II: divideInts("remainder", "constant"),
   MOD_K_FF: "exit",
-  MOD_K_ANY: "exit",
+  MOD_K_ANY: divideInts("remainder", "constant"),
 
   NEG(asm, site) {
     const { a, b } = site, double = asm.label("double"), done = asm.label("done");
     asm.mov(rax, R(b));
-    asm.cmp(high(b), DOUBLE_END);
+    asm.cmp(rax, rbp);
     asm.jb(double);
     asm.cmp(rax, r14);
     asm.jb(site.exit("not-numbers"));
@@ -830,14 +1294,35 @@ export const TEMPLATES = {
     asm.bind(done);
     asm.mov(R(a), rax);
   },
-  PLUS: "exit",
-  NOT(asm, site) {
-    const { a, b } = site;
+  PLUS(asm, { a, b, exit }) {
+    const number = asm.label("number");
     asm.mov(rax, R(b));
+    asm.cmp(rax, rbp);
+    asm.jb(number);
+    asm.cmp(rax, r14);
+    asm.jb(exit("not-numbers"));
+    asm.bind(number);
+    copyOut(asm, a);
+  },
+  NOT(asm, site) {
+    const { a, b } = site, other = asm.label("no boolean"), store = asm.label("store");
     asm.cmp(high(b), HI_BOOL);
-    asm.jne(site.exit("not-simple"));
+    asm.jne(other);
+    asm.mov(rax, R(b));
     asm.xor(rax, 1);
-    asm.mov(R(a), rax);
+    asm.bind(store);
+    copyOut(asm, a);
+    site.outside(() => {
+      const truthy = asm.label("true"), falsy = asm.label("false");
+      asm.bind(other);
+      decideTruth(asm, b, truthy, falsy);
+      asm.bind(truthy);
+      asm.mov(rax, imm64(0, HI_BOOL));
+      asm.jmp(store);
+      asm.bind(falsy);
+      asm.mov(rax, imm64(1, HI_BOOL));
+      asm.jmp(store);
+    });
   },
 
   JUMP: takeJump,
@@ -914,7 +1399,17 @@ export const TEMPLATES = {
   CALL: "exit",
   CALL_FUNCTION: callFunction,
   CALL_STRUCT: callStruct,
-  CALL_ANY: "exit",
+  // Natives that backends know are done here, all others by the interpreter.
+  CALL_ANY(asm, site) {
+    const { a, b } = site, exit = site.exit("no-template");
+    loadObject(asm, a, value.HI_NATIVE, exit);
+    asm.lea(rcx, R(a + 1));
+    asm.mov(edx, b);
+    callRoutine(asm, "callIntrinsic");
+    asm.test(edx, edx);
+    asm.je(exit);
+    copyOut(asm, a);
+  },
   CALL_FAR: "exit",
   RETURN(asm, { a }) {
     asm.mov(rax, R(a));
@@ -928,20 +1423,32 @@ export const TEMPLATES = {
   },
   AWAIT: "exit",
 
-  NEW_ARRAY: "exit",
-  NEW_MAP: "exit",
+  NEW_ARRAY(asm, site) {
+    const { a, b } = site, items = b === 0 ? 0 : 1 + b;
+    if (items > 4000) return leave(asm, site, "allocation"); // no hole is larger than 4096 units
+    allocateUnits(asm, site, 2 + items);
+    asm.mov(dword(mem(rbx, rax, 8)), Kind.ARRAY | 2 << 16);
+    asm.mov(dword(mem(rbx, rax, 8, 4)), 0);
+    if (b === 0) asm.mov(qword(mem(rbx, rax, 8, 8)), 0);
+    else {
+      asm.lea(ecx, mem(rax, 3));
+      asm.mov(dword(mem(rbx, rax, 8, 8)), ecx);
+      asm.mov(dword(mem(rbx, rax, 8, 12)), b);
+      asm.mov(dword(mem(rbx, rax, 8, 16)), Kind.ITEMS | items << 16);
+    }
+    storeObject(asm, a, Kind.ARRAY);
+  },
+  NEW_MAP(asm, site) {
+    allocateUnits(asm, site, 4);
+    asm.mov(qword(mem(rbx, rax, 8)), Kind.MAP | 4 << 16);
+    for (let unit = 1; unit < 4; unit++) asm.mov(qword(mem(rbx, rax, 8, 8 * unit)), 0);
+    storeObject(asm, site.a, Kind.MAP);
+  },
   PUSH(asm, site) {
-    const { a, b } = site, exit = site.exit("growth");
-    loadObject(asm, a, HI_ARRAY, exit);
+    const { a, b } = site;
+    loadObject(asm, a, HI_ARRAY, site.exit("growth"));
     asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
-    asm.cmp(ecx, dword(mem(rbx, rax, 8, 12)));
-    asm.jae(exit);
-    asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
-    asm.add(rdx, rcx);
-    asm.mov(rsi, R(b));
-    asm.mov(mem(rbx, rdx, 8), rsi);
-    asm.add(ecx, 1);
-    asm.mov(dword(mem(rbx, rax, 8, 4)), ecx);
+    appendItem(asm, site, b);
   },
   POP(asm, site) {
     const { a, b } = site, exit = site.exit("not-array-item");
@@ -961,9 +1468,9 @@ export const TEMPLATES = {
     asm.mov(ecx, high(b));
     asm.cmp(ecx, HI_ARRAY);
     asm.je(count);
-    asm.cmp(ecx, value.HI_STRING);
+    asm.cmp(ecx, HI_STRING);
     asm.je(count);
-    asm.cmp(ecx, value.HI_MAP);
+    asm.cmp(ecx, HI_MAP);
     asm.jne(site.exit("not-container"));
     asm.bind(count);
     asm.mov(eax, low(b));
@@ -971,48 +1478,60 @@ export const TEMPLATES = {
     asm.or(rax, r14);
     asm.mov(R(a), rax);
   },
-  HAS: "exit",
+  HAS(asm, site) {
+    const { a, b, c } = site;
+    loadObject(asm, b, HI_MAP, site.exit("not-container"));
+    asm.mov(rcx, R(c));
+    callRoutine(asm, "find");
+    asm.mov(eax, 0);
+    asm.cmp(rdx, 1);
+    asm.je(site.exit("not-key"));
+    asm.seta(al);
+    asm.mov(rcx, imm64(0, HI_BOOL));
+    asm.or(rax, rcx);
+    copyOut(asm, a);
+  },
 
   GET_INDEX: "exit",
-  GET_INDEX_ARRAY: getItem("register"),
-  GET_INDEX_MAP: "exit",
-  GET_INDEX_ANY: getItem("register"),
+  GET_INDEX_ARRAY: getIndex("array", "register"),
+  GET_INDEX_MAP: getIndex("map", "register"),
+  GET_INDEX_ANY: getIndex("any", "register"),
   GET_INDEX_K: "exit",
-  GET_INDEX_K_ARRAY: getItem("constant"),
-  GET_INDEX_K_MAP: "exit",
-  GET_INDEX_K_ANY: getItem("constant"),
+  GET_INDEX_K_ARRAY: getIndex("array", "constant"),
+  GET_INDEX_K_MAP: getIndex("map", "constant"),
+  GET_INDEX_K_ANY: getIndex("any", "constant"),
   SET_INDEX: "exit",
-  SET_INDEX_ARRAY: setItem("register"),
-  SET_INDEX_MAP: "exit",
-  SET_INDEX_ANY: setItem("register"),
+  SET_INDEX_ARRAY: setIndex("array", "register"),
+  SET_INDEX_MAP: setIndex("map", "register"),
+  SET_INDEX_ANY: setIndex("any", "register"),
   SET_INDEX_K: "exit",
-  SET_INDEX_K_ARRAY: setItem("constant"),
-  SET_INDEX_K_MAP: "exit",
-  SET_INDEX_K_ANY: setItem("constant"),
+  SET_INDEX_K_ARRAY: setIndex("array", "constant"),
+  SET_INDEX_K_MAP: setIndex("map", "constant"),
+  SET_INDEX_K_ANY: setIndex("any", "constant"),
   GET_FIELD: "exit",
   GET_FIELD_STRUCT: getField,
   GET_FIELD_MODULE: moduleMember,
-  GET_FIELD_ANY: "exit",
+  GET_FIELD_ANY: getFieldOfAny,
   SET_FIELD: "exit",
   SET_FIELD_STRUCT: setField,
   SET_FIELD_MODULE: "exit",
-  SET_FIELD_ANY: "exit",
+  SET_FIELD_ANY: setFieldOfAny,
 
   FOR_PREPARE(asm, site) {
     const { a } = site, begin = asm.label("begin");
     asm.mov(ecx, high(a));
     asm.cmp(ecx, HI_ARRAY);
     asm.je(begin);
-    asm.cmp(ecx, value.HI_STRING);
+    asm.cmp(ecx, HI_STRING);
     asm.je(begin);
-    asm.cmp(ecx, value.HI_MAP);
+    asm.cmp(ecx, HI_MAP);
     asm.jne(site.exit("not-container"));
     asm.bind(begin);
     asm.mov(R(a + 1), r14);
   },
   FOR_NEXT(asm, site) {
-    const { a } = site, end = asm.label("at the end");
-    loadObject(asm, a, HI_ARRAY, site.exit("not-array-item"));
+    const { a } = site, end = asm.label("at the end"), other = asm.label("no array");
+    loadObject(asm, a, HI_ARRAY, other);
     asm.mov(ecx, low(a + 1));
     asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
     asm.jae(end);
@@ -1026,6 +1545,10 @@ export const TEMPLATES = {
     asm.mov(R(a + 1), rdx);
     takeJump(asm, site);
     asm.bind(end);
+    site.outside(() => {
+      asm.bind(other);
+      nextOfOthers(asm, site, end);
+    });
   },
   PRINT: "exit",
   IMPORT: "exit",

@@ -27,6 +27,7 @@ import {
   type MachineStack,
   openGate,
 } from "./gate.ts";
+import { ROUTINE_BYTES, writeRoutines } from "./routines.ts";
 import { STUB_BYTES, writeStubs } from "./stubs.ts";
 
 /** A piece of code in the cache. */
@@ -93,6 +94,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
   const gate = firstOf<GateKind, Gate>(gates, (kind) => openGate(kind, system, memory));
   if (isRefusal(gate)) return gate;
   const stubs = writeStubs(memory, GATE_BYTES, gate);
+  const routines = writeRoutines(memory, GATE_BYTES + STUB_BYTES);
   const faults = installFaultHandler(libc, memory, stack, gate);
 
   // The order of insertion is the age.
@@ -104,7 +106,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
     oldest.unlink();
     return oldest.place;
   });
-  cache.allocate(GATE_BYTES + STUB_BYTES); // the first place: offset 0
+  cache.allocate(GATE_BYTES + STUB_BYTES + ROUTINE_BYTES); // the first place: offset 0
   const world: NativeWorld = {
     memory,
     gate,
@@ -114,6 +116,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
       if (active === world) return;
       active = world;
       stubs.activate();
+      routines.activate();
     },
     place(bytes) {
       const place = cache.allocate(bytes.length);

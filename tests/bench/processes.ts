@@ -223,12 +223,19 @@ export async function lookInside(
   course.progress.step(`inside  ${program}  ${engine}`);
   const { code, stdout, stderr, late } = await runProcess(command, course.options);
   if (late === null && code === 0) return { program, engine, ...JSON.parse(stdout) };
-  course.failures.push({
-    program,
-    engine,
-    because: `inside: ${late ?? `exit code ${code}: ${stderr.trim()}`}`,
-  });
+  const because = late ?? `exit code ${code}: ${stderr.trim().split("\n", 1)[0]}`;
+  course.failures.push({ program, engine, because: `inside: ${because}` });
   return null;
+}
+
+/** The insides without those whose answer differs from what most engines got at the same program; these failed. */
+export function checkInsides(insides: readonly Inside[], failures: Failure[]): Inside[] {
+  return insides.filter(({ program, engine, answer }) => {
+    const expected = agreedOutput(insides.filter((one) => one.program === program).map((one) => one.answer));
+    if (answer === expected) return true;
+    failures.push({ program, engine, because: `inside: ${differs(answer, expected)}` });
+    return false;
+  });
 }
 
 /** Says how far the bench is. */

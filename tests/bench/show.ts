@@ -4,7 +4,7 @@
  */
 
 import { bold, red, yellow } from "@std/fmt/colors";
-import { type Cell, type Comparison, type Report, SHORTEST, sumOf, type Warmup } from "./judge.ts";
+import { type Cell, type Comparison, type Report, SHORTEST, slowerAt, sumOf, type Warmup } from "./judge.ts";
 
 /** The spread of repeated runs, relative to the median, from which on a figure is marked as shaky. */
 const SHAKY = 0.2;
@@ -53,7 +53,7 @@ function goalsTable({ goals }: Report): Table {
     title: "Goals",
     note: "What this project has set out to reach.",
     head: ["goal", "wanted", "reached", "verdict"],
-    rows: goals.map(({ what, wanted, reached, met }) => [what, wanted, reached, met ? "reached" : MISSED]),
+    rows: goals.map(({ what, wanted, reached, met }) => [what, wanted, reached, met ? "met" : MISSED]),
   };
 }
 const MISSED = "MISSED";
@@ -234,7 +234,7 @@ function exitsTable({ compilations }: Report): Table {
 
 /** What has to be said beside the tables: losses, failures, what is missing. */
 export function listRemarks(report: Report): string[] {
-  const { programs, base, engines, skipped, failures } = report;
+  const { programs, base, engines, comparisons, skipped, failures } = report;
   const remarks: string[] = [];
   const own = engines.filter(({ own, name }) => own && name !== base);
   const places = (list: readonly { name: string; factor: number }[]) =>
@@ -247,6 +247,12 @@ export function listRemarks(report: Report): string[] {
     if (worst.length > 0 && name !== base) {
       remarks.push(`${name} against ${base} does worst at ${places(worst)}.`);
     }
+  }
+  const [first, ...others] = engines.filter(({ own }) => own);
+  for (const { name } of others) {
+    const comparison = comparisons.find(({ engine, rival }) => engine === name && rival === first.name);
+    const slower = comparison === undefined ? [] : slowerAt(comparison);
+    if (slower.length > 0) remarks.push(`${name} is slower than ${first.name} at ${places(slower)}.`);
   }
   for (const { name, because } of skipped) remarks.push(`Skipped: ${name} (${because}).`);
   for (const { program, engine, because } of failures) {

@@ -3,7 +3,8 @@
  * everywhere, to the byte. The interpreter is the reference.
  */
 
-import type { RuntimeOptions } from "../../mod.ts";
+import type { Plugin, RuntimeOptions } from "../../mod.ts";
+import { x64 } from "../../backends/x64/mod.ts";
 import { type Outcome, runUnna } from "../support.ts";
 
 /** A way of running programs. */
@@ -15,18 +16,57 @@ export interface Way {
 /** What all others are compared with. */
 export const REFERENCE: RuntimeOptions = { backend: "interp" };
 
-/** Native code from the first round on, from the second, and when it is hot; each under GC stress too. */
-export const WAYS: readonly Way[] = [1, 2, 100].flatMap((threshold) => [
-  { name: `x64, threshold ${threshold}`, options: { backend: "x64", threshold } },
-  { name: `x64, threshold ${threshold}, gc stress`, options: { backend: "x64", threshold, gcStress: true } },
-]);
+/** A threshold for each way of meeting a program: compiled before it has run, when little is known of it, and hot. */
+const THRESHOLDS = [1, 2, 16, 100];
+
+/** Native code by the other kinds of memory and gate, and with so little room for it that code is evicted all the time. */
+const NARROW: Plugin = {
+  name: "narrow",
+  doc: "Native code with little room.",
+  backends: [{
+    ...x64,
+    name: "narrow",
+    open: (context) => x64.open({ ...context, native: { memory: "mprotect", gate: "fnptr", cache: 65536 } }),
+  }],
+};
+
+/**
+ * The ways in which the program of a seed runs. GC stress takes ten times as long as everything else together, so
+ * only every eighth program gets it.
+ */
+export function waysFor(seed: number): Way[] {
+  const ways = THRESHOLDS.filter((threshold) => threshold !== (seed % 2 === 0 ? 2 : 16)).map((
+    threshold,
+  ): Way => ({
+    name: `x64, threshold ${threshold}`,
+    options: { backend: "x64", threshold },
+  }));
+  if (seed % 8 === 0) {
+    const threshold = THRESHOLDS[seed / 8 % THRESHOLDS.length];
+    ways.push({
+      name: `x64, threshold ${threshold}, gc stress`,
+      options: { backend: "x64", threshold, gcStress: true },
+    });
+  }
+  if (seed % 8 === 4) {
+    ways.push({
+      name: "x64, threshold 1, little room for code",
+      options: { backend: "narrow", threshold: 1, plugins: [NARROW] },
+    });
+  }
+  return ways;
+}
 
 /** Runs a program; a bug of the runtime itself, which no program may see, counts as an outcome. */
 export async function runIn(text: string, options: RuntimeOptions): Promise<Outcome> {
   try {
     return await runUnna(text, options);
   } catch (error) {
-    return { code: -1, stdout: "", stderr: error instanceof Error ? error.stack ?? error.message : String(error) };
+    return {
+      code: -1,
+      stdout: "",
+      stderr: error instanceof Error ? error.stack ?? error.message : String(error),
+    };
   }
 }
 

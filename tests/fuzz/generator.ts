@@ -6,7 +6,7 @@
  *
  * Two things hold for all of them. They end: loops count by themselves, calls and inner loops use up fuel, and strings
  * and arrays are clipped. And most of them do not fail: an expression is made for a type, and only what is meant to
- * fail does. To see effects that happen twice or not at all, values pass through `note`, which hashes what it gets.
+ * fail does. To see effects that happen twice or not at all, values pass through `note`, which prints what it gets.
  *
  * A program depends on nothing but its seed.
  */
@@ -62,19 +62,160 @@ const INTEGERS = [
   ...["9007199254740992", "9007199254740993", "-9007199254740993", "4611686018427387904"],
   ...["9223372036854775807", "-9223372036854775808", "1000000007", "65536", "16777215"],
 ];
-const DIVISORS = ["1", "2", "3", "7", "-1", "-2", "-7", "10", "65536", "4294967296", "-4294967296", "281474976710656"];
+const DIVISORS = [
+  "1",
+  "2",
+  "3",
+  "7",
+  "-1",
+  "-2",
+  "-7",
+  "10",
+  "65536",
+  "4294967296",
+  "-4294967296",
+  "281474976710656",
+];
 const FLOATS = [
   ...["0.0", "-0.0", "0.5", "1.0", "-1.5", "2.25", "0.1", "1e308", "5e-324", "1e15", "-1e300", "3.0"],
-  ...["2147483648.0", "140737488355328.0", "9007199254740992.0", "9223372036854775808.0", "4503599627370496.5"],
+  ...[
+    "2147483648.0",
+    "140737488355328.0",
+    "9007199254740992.0",
+    "9223372036854775808.0",
+    "4503599627370496.5",
+  ],
   ...["(1.0 / 0.0)", "(-1.0 / 0.0)", "(0.0 / 0.0)"],
 ];
 const TEXTS = ['""', '"a"', '"b"', '"ab"', '"0"', '"hot"', '"ß"', '"a much longer text"'];
 const COMPARISONS = ["<", "<=", ">", ">=", "==", "!="];
 
+/** What a kernel works on: see `kernel` in the generator. */
+interface Kernel {
+  readonly name: "numbers" | "values" | "texts" | "keys" | "shapes" | "items" | "calls";
+  /** What it begins with: pairs of kinds of values that go together. */
+  readonly warm: readonly (readonly [readonly string[], readonly string[]])[];
+  /** What it gets later. */
+  readonly first: readonly (readonly string[])[];
+  readonly second: readonly (readonly string[])[];
+}
+
+const SMALL = ["1", "2", "5", "-3", "100", "65536"];
+const REAL = ["0.5", "1.5", "-2.25", "10.0"];
+const PLAIN = [
+  "nil",
+  "true",
+  "false",
+  '"a"',
+  '"b"',
+  '"a" + "b"',
+  '""',
+  "[1]",
+  "{}",
+  "Pair(1, 2)",
+  "note",
+  "Pair",
+];
+const SHAPES = ["Pair(1, 2)", "Trio(3, 4, 5)", "Wide(1, 2, 3, 4, 5)", "Pair(nil, 0.5)"];
+const ITEMS = ["[1, 2, 3]", "[]", "[nil, 0.5, true, 7]", '"text"', '""', '{0: 5, 1: "one"}', "{}"];
+const PLACES = ["0", "1", "2", "3", "4", "17", "-1", "4294967296", "2147483647", "281474976710656"];
+const CALLEES = ["nz", "poly", "function (v) { return v; }", "str", "type", "function (v) { return [v]; }"];
+
+/** Integers that do not fit 48 bits. */
+const LARGE = INTEGERS.filter((text) => Math.abs(Number(text)) >= 2 ** 47);
+const WORDS = [
+  '"a"',
+  '"b"',
+  '"ab"',
+  '"aa"',
+  '""',
+  '"a longer text, so that it is no small one"',
+  '"ab" + "c"',
+  '"\\xff"',
+];
+const KEYS = [
+  ...INTEGERS,
+  "0.5",
+  "1.0",
+  "-0.0",
+  "true",
+  "false",
+  '"a"',
+  '"b"',
+  '"k" + 1',
+  '"k1"',
+  '"1"',
+  '""',
+  "1e300",
+];
+
+const KERNELS: readonly Kernel[] = [
+  ...Array.from({ length: 3 }, (): Kernel => ({
+    name: "numbers",
+    warm: [
+      ...[[SMALL, SMALL], [SMALL, SMALL], [REAL, REAL], [SMALL, REAL], [REAL, SMALL]] as const,
+      ...[[LARGE, SMALL], [LARGE, LARGE], [SMALL, LARGE], [INTEGERS, DIVISORS]] as const,
+    ],
+    first: [INTEGERS, INTEGERS, FLOATS],
+    second: [INTEGERS, DIVISORS, FLOATS],
+  })),
+  {
+    name: "values",
+    warm: [[SMALL, SMALL], [REAL, REAL], [["true", "false"], ["true"]], [['"a"'], ['"a"', '"b"']], [
+      ["nil"],
+      SMALL,
+    ]],
+    first: [INTEGERS, FLOATS, PLAIN],
+    second: [INTEGERS, FLOATS, PLAIN],
+  },
+  {
+    name: "texts",
+    warm: [[['"a"', '"b"'], ['"a"', '"ab"']], [WORDS, WORDS], [SMALL, ['"x"']], [['"x"'], SMALL], [[
+      "nil",
+      "0.5",
+    ], WORDS]],
+    first: [WORDS, WORDS, INTEGERS, FLOATS, PLAIN],
+    second: [WORDS, WORDS, SMALL, PLAIN],
+  },
+  {
+    name: "keys",
+    warm: [[SMALL, SMALL], [['"a"', '"b"', '"c"'], SMALL], [LARGE, SMALL], [REAL, WORDS]],
+    first: [KEYS],
+    second: [SMALL, KEYS],
+  },
+  {
+    name: "shapes",
+    warm: [[["Pair(1, 2)"], SMALL], [["Wide(1, 2, 3, 4, 5)"], REAL], [
+      ["Pair(1, 2)", "Trio(3, 4, 5)"],
+      SMALL,
+    ]],
+    first: [SHAPES],
+    second: [SMALL, PLAIN],
+  },
+  {
+    name: "items",
+    warm: [[["[4, 5, 6]"], ["0", "1", "2"]], [['"abc"'], ["0", "1"]], [["{0: 1}"], ["0", "1"]], [[
+      "[4, 5]",
+      "{0: 1}",
+    ], ["0", "1"]]],
+    first: [ITEMS],
+    second: [PLACES],
+  },
+  {
+    name: "calls",
+    warm: [[["nz"], SMALL], [["poly"], REAL], [["type"], SMALL]],
+    first: [CALLEES],
+    second: [SMALL, REAL],
+  },
+];
+
+/** Values for which most operations fail. */
+const BREAKING = ["nil", '"x"', "[]", "true", "Pair(1, 2)", "nz", "Pair"];
+
 const PRELUDE = [
-  "var fuel = 1500;",
-  "var hash = 7;",
-  "function note(x) { hash = (hash * 31 + length(str(x))) % 1000003; return x; }",
+  "var fuel = 300;",
+  'var trail = "";',
+  'function note(x) { trail += x; trail += " "; if (length(trail) > 100) { print trail; trail = ""; } return x; }',
   "function nz(x) { if (x == 0) return 1; return x; }",
   "function clip(t) { if (length(t) > 60) return slice(t, 0, 9); return t; }",
   "struct Pair { x; y; }",
@@ -85,7 +226,7 @@ const PRELUDE = [
 /** What fails at run time; `$` is a number. */
 const FAILURES = [
   "print $ / (fuel - fuel);",
-  "print $ % (hash * 0);",
+  "print $ % (fuel * 0);",
   "print $ - nil;",
   "print $ + [];",
   "print nil < $;",
@@ -105,7 +246,7 @@ const FAILURES = [
   "undefinedName();",
   "push($, 1);",
   "nil();",
-  'for (var fail : $) print fail;',
+  "for (var fail : $) print fail;",
   'assert($ == "never", "asserted");',
   "f0(3, nil, nil);",
 ];
@@ -179,7 +320,9 @@ export function generateProgram(seed: number): Node {
 
   function int(place: Place, depth: number): Node {
     const leaf = () =>
-      chance(0.6) ? read(place, "int", () => text(pick(INTEGERS))) : text(pick(chance(0.5) ? INTEGERS : DIVISORS));
+      chance(0.6)
+        ? read(place, "int", () => text(pick(INTEGERS)))
+        : text(pick(chance(0.5) ? INTEGERS : DIVISORS));
     if (depth <= 0) return leaf();
     const inner = () => int(place, depth - 1 - below(2));
     return oneOf(
@@ -195,7 +338,9 @@ export function generateProgram(seed: number): Node {
       () => e`note(${inner()})`,
       () => {
         const target = place.variables.filter(({ type, counter }) => type === "int" && !counter);
-        return target.length === 0 ? leaf() : e`(${text(pick(target).name)} ${pick(["=", "+=", "-=", "*="])} ${inner()})`;
+        return target.length === 0
+          ? leaf()
+          : e`(${text(pick(target).name)} ${pick(["=", "+=", "-=", "*="])} ${inner()})`;
       },
     );
   }
@@ -216,7 +361,13 @@ export function generateProgram(seed: number): Node {
   }
 
   function number(place: Place, depth: number): Node {
-    if (depth <= 0) return oneOf(() => read(place, "number", () => int(place, 0)), () => int(place, 0), () => float(place, 0));
+    if (depth <= 0) {
+      return oneOf(
+        () => read(place, "number", () => int(place, 0)),
+        () => int(place, 0),
+        () => float(place, 0),
+      );
+    }
     const inner = () => number(place, depth - 1 - below(2));
     const operator = () => pick(["+", "-", "*"]);
     return oneOf(
@@ -263,7 +414,11 @@ export function generateProgram(seed: number): Node {
 
   function closure(place: Place): Node {
     const inside: Place = {
-      ...{ variables: [...place.variables, { name: "p", type: "number" }], inFunction: true, inClosure: true },
+      ...{
+        variables: [...place.variables, { name: "p", type: "number" }],
+        inFunction: true,
+        inClosure: true,
+      },
       ...{ loops: 0, weight: 1, counter: null },
     };
     return e`function (p) {${list(Array.from({ length: below(3) }, () => assignment(inside)))} return ${
@@ -286,7 +441,9 @@ export function generateProgram(seed: number): Node {
   }
 
   function bool(place: Place, depth: number): Node {
-    if (depth <= 0) return oneOf(() => read(place, "bool", () => text("true")), () => text(pick(["true", "false"])));
+    if (depth <= 0) {
+      return oneOf(() => read(place, "bool", () => text("true")), () => text(pick(["true", "false"])));
+    }
     const inner = () => bool(place, depth - 1);
     const operand = () => number(place, depth - 1);
     return oneOf(
@@ -340,7 +497,9 @@ export function generateProgram(seed: number): Node {
       case "string":
         return s`${name} = clip(${string(place, 2)});`;
       case "any":
-        return chance(0.3) ? s`${name} = clip(${string(place, 1)});` : s`${name} = ${pick([number, bool])(place, 2)};`;
+        return chance(0.3)
+          ? s`${name} = clip(${string(place, 1)});`
+          : s`${name} = ${pick([number, bool])(place, 2)};`;
       default:
         return s`${name} = ${expressionOf(type, place, 1)};`;
     }
@@ -353,7 +512,9 @@ export function generateProgram(seed: number): Node {
     ]);
     const name = fresh("v");
     const value = expressionOf(type, place, 2);
-    const node = type === "string" || type === "any" ? s`var ${name} = ${value};` : s`var ${name} = ${value};`;
+    const node = type === "string" || type === "any"
+      ? s`var ${name} = ${value};`
+      : s`var ${name} = ${value};`;
     return { node, place: { ...place, variables: [...place.variables, { name, type }] } };
   }
 
@@ -381,7 +542,11 @@ export function generateProgram(seed: number): Node {
     if (choice < 42) {
       return place.weight > 20 && place.counter !== null
         ? s`if (${place.counter} % ${String(pick([16, 37, 50]))} == 3) print ${any(place, 2)};`
-        : s`print ${oneOf(() => any(place, 2), () => read(place, pick(["anys", "shape", "map", "numbers"]), () => text("0")))};`;
+        : s`print ${
+          oneOf(() =>
+            any(place, 2), () =>
+            read(place, pick(["anys", "shape", "map", "numbers"]), () => text("0")))
+        };`;
     }
     if (choice < 52) {
       const size = 1 + below(2);
@@ -395,7 +560,9 @@ export function generateProgram(seed: number): Node {
       const test = chance(0.5) && place.counter !== null ? text(once(place)) : bool(place, 2);
       return s`if (${test}) ${pick(["break", "continue", "continue"])};`;
     }
-    if (choice < 86 && place.inFunction && !place.inClosure) return s`if (${bool(place, 2)}) return ${number(place, 1)};`;
+    if (choice < 86 && place.inFunction && !place.inClosure) {
+      return s`if (${bool(place, 2)}) return ${number(place, 1)};`;
+    }
     if (choice < 95 && place.counter !== null && !place.inClosure) return change(place);
     if (choice < 97) return s`{${block(place, 2)}}`;
     return s`${number(place, 3)};`;
@@ -414,7 +581,10 @@ export function generateProgram(seed: number): Node {
       () => s`if (${test}) ${global("shape")} = ${shape(place, 1)};`,
       () => s`if (${test}) ${global("closure")} = ${closure(place)};`,
       () => s`if (${test}) ${global("ints")} = ${expressionOf("ints", place, 1)};`,
-      () => chance(0.25) ? s`if (${test}) { ${pick(FAILURES).replace("$", pick([...INTEGERS, ...FLOATS]))} }` : s`if (${test}) note(1);`,
+      () =>
+        chance(0.4)
+          ? s`if (${test}) { ${pick(FAILURES).replace("$", pick([...INTEGERS, ...FLOATS]))} }`
+          : s`if (${test}) note(1);`,
     );
   }
 
@@ -424,7 +594,8 @@ export function generateProgram(seed: number): Node {
 
   function containerStatement(place: Place): Node {
     const array = variableOf(place, "ints", "numbers", "anys");
-    const item = (type: Type) => type === "ints" ? int(place, 2) : type === "numbers" ? number(place, 2) : any(place, 1);
+    const item = (type: Type) =>
+      type === "ints" ? int(place, 2) : type === "numbers" ? number(place, 2) : any(place, 1);
     if (array === null) return assignment(place);
     const { name, type } = array;
     const clipped = (value: Node) => type === "anys" ? e`clip("" + ${value})` : value;
@@ -432,29 +603,47 @@ export function generateProgram(seed: number): Node {
       () => s`if (length(${name}) < 40) push(${name}, ${clipped(item(type))});`,
       () => s`if (length(${name}) > 4) note(pop(${name}));`,
       () => s`${name}[${index(place)}] = ${clipped(item(type))};`,
-      () => type === "anys" ? s`note(${name}[${int(place, 1)}]);` : s`${name}[${index(place)}] ${pick(["+=", "-=", "*="])} ${item(type)};`,
+      () =>
+        type === "anys"
+          ? s`note(${name}[${int(place, 1)}]);`
+          : s`${name}[${index(place)}] ${pick(["+=", "-=", "*="])} ${item(type)};`,
       () => s`${name}[length(${name}) % 44] = ${clipped(item(type))};`,
       () => {
         const shape = variableOf(place, "shape");
-        return s`${shape?.name ?? "shape0"}.${pick(["x", "y"])} ${pick(["=", "+=", "-="])} ${number(place, 2)};`;
+        return s`${shape?.name ?? "shape0"}.${pick(["x", "y"])} ${pick(["=", "+=", "-="])} ${
+          number(place, 2)
+        };`;
       },
       () => {
         const map = variableOf(place, "map")?.name ?? "map0";
         return chance(0.5)
           ? s`${map}[${pick(['"a"', "1"])}] ${pick(["=", "+=", "*="])} ${number(place, 2)};`
-          : s`if (length(${map}) < 30) ${map}[${oneOf(() => int(place, 0), () => string(place, 0))}] = ${number(place, 1)};`;
+          : s`if (length(${map}) < 30) ${map}[${oneOf(() => int(place, 0), () => string(place, 0))}] = ${
+            number(place, 1)
+          };`;
       },
-      () => place.inClosure ? assignment(place) : s`if (length(closures) < 12) push(closures, ${closure(place)});`,
-      () => place.inClosure ? assignment(place) : s`note(closures[length(closures) - 1](${number(place, 1)}));`,
-      () => place.inClosure ? assignment(place) : s`if (length(tasks) < 6) push(tasks, t${String(below(2))}(2, ${number(place, 1)}));`,
+      () =>
+        place.inClosure
+          ? assignment(place)
+          : s`if (length(closures) < 12) push(closures, ${closure(place)});`,
+      () =>
+        place.inClosure ? assignment(place) : s`note(closures[length(closures) - 1](${number(place, 1)}));`,
+      () =>
+        place.inClosure
+          ? assignment(place)
+          : s`if (length(tasks) < 6) push(tasks, t${String(below(2))}(2, ${number(place, 1)}));`,
     );
   }
 
   function loop(place: Place): Node {
     if (place.loops >= 3 || place.inClosure) return assignment(place);
-    const counts = place.inFunction ? [1, 2, 3, 5, 8, 12] : place.weight === 1 ? [3, 20, 60, 110, 130, 180] : [1, 2, 3, 5, 8];
+    const counts = place.inFunction
+      ? [1, 2, 3, 5, 8, 12]
+      : place.weight === 1
+      ? [3, 20, 30, 50, 110, 160]
+      : [1, 2, 3, 5, 8];
     const count = pick(counts);
-    if (place.weight * count > 600) return assignment(place);
+    if (place.weight * count > 400) return assignment(place);
     const counter = fresh("i");
     const fuel = place.inFunction ? "if ((fuel -= 1) < 0) break; " : "";
     const inside = (variable: Variable, counts: boolean): Place => ({
@@ -465,14 +654,18 @@ export function generateProgram(seed: number): Node {
       counter: counts ? variable.name : place.counter,
     });
     const counted = inside({ name: counter, type: "int", counter: true }, true);
-    const size = 1 + below(place.loops === 0 ? 5 : 3);
+    const size = 1 + below(place.loops === 0 ? 4 : 3);
     const body = () => block(counted, size);
     return oneOf(
       () => s`for (var ${counter} = 0; ${counter} < ${rounds(count)}; ${counter} += 1) { ${fuel}${body()}}`,
       () => s`for (var ${counter} = 0; ${counter} < ${rounds(count)}; ${counter} += 1) { ${fuel}${body()}}`,
       () => s`for (var ${counter} = ${rounds(count)}; ${counter} > 0; ${counter} -= 1) { ${fuel}${body()}}`,
-      () => s`{ var ${counter} = 0; while (${counter} < ${rounds(count)}) { ${counter} += 1; ${fuel}${body()}} }`,
-      () => s`{ var ${counter} = 0; while (true) { ${counter} += 1; if (${counter} > ${rounds(count)}) break; ${fuel}${body()}} }`,
+      () =>
+        s`{ var ${counter} = 0; while (${counter} < ${rounds(count)}) { ${counter} += 1; ${fuel}${body()}} }`,
+      () =>
+        s`{ var ${counter} = 0; while (true) { ${counter} += 1; if (${counter} > ${
+          rounds(count)
+        }) break; ${fuel}${body()}} }`,
       () => {
         const array = variableOf(place, "ints", "numbers", "anys");
         if (array === null) return assignment(place);
@@ -491,10 +684,187 @@ export function generateProgram(seed: number): Node {
     );
   }
 
+  // ---- kernels ----
+
+  /**
+   * A piece of code that is fed with values: of one type until it is hot, then with whatever there is. It stands in the
+   * loop that feeds it, or in a function.
+   */
+  function kernel(): Node {
+    const kind = pick(KERNELS);
+    const x = fresh("x"), y = fresh("y"), feedX = fresh("feed"), feedY = fresh("feed"), i = fresh("i");
+    const body = list(Array.from({ length: 1 + below(4) }, () => kernelStatement(kind, x, y, 2)));
+    const warm = pick(kind.warm);
+    const feed = (name: string, kinds: readonly (readonly string[])[], warm: readonly string[]) => {
+      const broken = chance(0.08) ? [pick(BREAKING)] : [];
+      const values = [...Array.from({ length: 12 + below(8) }, () => pick(pick(kinds))), ...broken];
+      return list([
+        s`var ${name} = [];`,
+        s`for (var ${i} = 0; ${i} < ${rounds(pick([12, 20, 30, 40, 120]))}; ${i} += 1) push(${name}, ${
+          chance(0.6) ? pick(warm) : `[${pick(warm)}, ${pick(warm)}, ${pick(warm)}][${i} % 3]`
+        });`,
+        s`for (var v : [${values.join(", ")}]) push(${name}, v);`,
+      ]);
+    };
+    const begin = "var r = 0; var s = 1;";
+    const state = kind.name === "texts" ? 'var kept = "";' : kind.name === "keys" ? "var table = {};" : "";
+    const fed = s`var ${x} = ${feedX}[${i}]; var ${y} = ${feedY}[${i} * 7 % length(${feedY})];`;
+    const header = `for (var ${i} = 0; ${i} < length(${feedX}); ${i} += 1)`;
+    const name = fresh("kernel");
+    const failure = chance(0.1)
+      ? s`if (${i} == ${String(pick([30, 60, 100, 140]))}) { ${failureText()} }`
+      : s``;
+    const run = chance(0.5)
+      ? list([
+        s`function ${name}(${x}, ${y}) { ${begin} ${body} note(s); return r; }`,
+        s`${header} {${list([fed, failure, s`note(${name}(${x}, ${y}));`])}}`,
+      ])
+      : s`${header} {${list([fed, failure, text(begin, "statement"), body, s`note(r);`, s`note(s);`])}}`;
+    const feeds = [
+      text(state, "statement"),
+      feed(feedX, kind.first, warm[0]),
+      feed(feedY, kind.second, warm[1]),
+    ];
+    return chance(0.5)
+      ? list([...feeds, run])
+      : list([...feeds, s`function ${name}Main() {${list([run])}} ${name}Main();`]);
+  }
+
+  function failureText(): string {
+    return pick(FAILURES).replace("$", pick([...INTEGERS, ...FLOATS]));
+  }
+
+  function kernelStatement(kind: Kernel, x: string, y: string, depth: number): Node {
+    const name = () => pick([x, x, x, y, y, "r", "s"]);
+    const operand = () =>
+      chance(0.3) ? pick(chance(0.5) ? INTEGERS : chance(0.5) ? DIVISORS : FLOATS) : name();
+    const compare = () => s`${name()} ${pick(COMPARISONS)} ${operand()}`;
+    const target = () => pick(["r", "s"]);
+    const inner = () => kernelStatement(kind, x, y, depth - 1);
+    const branch = (test: string | Node) =>
+      chance(0.5)
+        ? s`if (${test}) {${list([depth > 0 ? inner() : s`r = 3;`])}}`
+        : s`if (${test}) {${list([s`note("yes");`])}} else {${list([depth > 0 ? inner() : s`s = 4;`])}}`;
+    switch (kind.name) {
+      case "numbers":
+        return oneOf(
+          () => s`${target()} = ${name()} ${pick(["+", "-", "*"])} ${operand()};`,
+          () => s`${target()} = ${operand()} ${pick(["+", "-", "*"])} ${name()};`,
+          () => s`${target()} ${pick(["+=", "-=", "*="])} ${operand()};`,
+          () => s`if (${y} != 0) ${target()} = ${name()} ${pick(["/", "%"])} ${y};`,
+          () => s`${target()} = ${name()} ${pick(["/", "%"])} ${pick(DIVISORS)};`,
+          () => s`${target()} = ${name()} / ${pick(["0.5", "-0.0", "3.0"])};`,
+          () => s`${target()} = -${name()};`,
+          () => branch(compare()),
+          () => branch(compare()),
+          () => branch(compare()),
+          () => s`${target()} = ucoreMath.${pick(["floor", "ceil", "abs"])}(${name()});`,
+          () => branch(s`!(${compare()})`),
+          () => branch(s`${compare()} ${pick(["&&", "||"])} ${compare()}`),
+          () => branch(name()),
+          () => s`note(${name()} ${pick(COMPARISONS)} ${operand()});`,
+          () =>
+            s`for (var j = 0; j < 3; j += 1) ${target()} = ${name()} ${pick(["+", "-", "*"])} ${operand()};`,
+        );
+      case "values":
+        return oneOf(
+          () =>
+            branch(
+              s`${pick([x, y])} ${pick(["==", "!="])} ${
+                pick([x, y, "nil", "0", "true", '"a"', "0.5", "2147483648"])
+              }`,
+            ),
+          () => branch(pick([x, y])),
+          () => branch(`!${pick([x, y])}`),
+          () => branch(`${x} && ${y}`),
+          () => s`${target()} = !${pick([x, y])};`,
+          () => s`${target()} = ${x} == ${y};`,
+          () => s`${target()} = type(${pick([x, y])});`,
+          () => s`${target()} = "" + ${pick([x, y])};`,
+          () => s`var keep = function () { return ${x}; }; ${target()} = keep();`,
+        );
+      case "texts": {
+        const word = () => pick([x, y, "r", "s", '"."']);
+        return oneOf(
+          () => s`${target()} = "" + ${word()};`,
+          () => s`${target()} = ${x} + "-" + ${y};`,
+          () => s`r = "" + ${x}; s = r; r += ${y}; s += "other"; r += "end";`,
+          () => s`kept = clip(kept + ${word()}); note(kept);`,
+          () => s`kept += ${x}; ${target()} = kept; kept = clip(kept);`,
+          () => branch(s`str(${word()}) ${pick(COMPARISONS)} str(${word()})`),
+          () => branch(s`${word()} ${pick(["==", "!="])} ${word()}`),
+          () => branch(s`kept ${pick(COMPARISONS)} ${pick(['"b"', '"ab"', '""'])}`),
+          () => s`${target()} = length(kept + ${word()});`,
+          () => s`${target()} = kept[${pick(["0", "1", "length(kept) - 1", "length(kept)", "-1"])}];`,
+          () => s`for (var c : kept) { if (c == "b") break; s = c; }`,
+        );
+      }
+      case "keys":
+        return oneOf(
+          () => s`table[${pick([x, x, y])}] = ${pick([y, "r", "1"])};`,
+          () => s`table[${pick([x, x, y])}] = ${pick([y, "r", "1"])};`,
+          () => s`${target()} = table[${pick([x, y])}];`,
+          () => s`${target()} = table[${pick(['"a"', "1", "0.5", "5", '"none"'])}];`,
+          () => s`${target()} = has(table, ${pick([x, y])});`,
+          () => branch(s`has(table, ${pick([x, y])})`),
+          () => s`if (has(table, ${x})) note(remove(table, ${x}));`,
+          () => s`${target()} = length(table);`,
+          () => s`if (length(table) > 25) table = {"a": 0, 1: ${y}};`,
+          () =>
+            s`if (${x} == ${
+              pick(["1", '"a"'])
+            }) for (var key : table) { note(key); if (length(table) > 9) remove(table, key); }`,
+          () => s`table["k" + length(table)] = ${y};`,
+        );
+      case "shapes":
+        return oneOf(
+          () => s`${target()} = ${x}.${pick(["x", "y"])};`,
+          () => s`${x}.${pick(["x", "y"])} = ${y};`,
+          () => s`${x}.${pick(["x", "y"])} = Pair(${y}, ${y});`,
+          () => s`note(${x}.x == ${x}.y);`,
+          () => s`${target()} = ${pick(["Pair", "Pair", "Trio"])};`,
+          () => s`${x}.y = length([${x}, ${y}]);`,
+        );
+      case "items":
+        return oneOf(
+          () => s`${target()} = ${x}[${y}];`,
+          () => s`${target()} = ${x}[${pick(["0", "1", "3", "100", "-1"])}];`,
+          () => s`${target()} = length(${x});`,
+          () =>
+            s`if (type(${x}) == "array" && ${y} >= 0 && ${y} < 50) ${x}[${y}] = ${pick(["r", "s", y, "7"])};`,
+          () => s`if (type(${x}) == "map") ${x}[${y}] = ${pick(["s", y, "7"])};`,
+          () => s`if (type(${x}) == "array") note(pop(${x}));`,
+          () => s`if (type(${x}) == "array" && length(${x}) < 20) push(${x}, ${pick(["1", y])});`,
+          () => s`for (var item : ${x}) note(item);`,
+          () => s`for (var item : ${x}) { if (item == ${y}) break; s += 1; }`,
+        );
+      case "calls":
+        return oneOf(
+          () => s`${target()} = ${x}(${y});`,
+          () =>
+            s`var one = ${y}; var two = 0; var both = function (d) { two += d; one = two; return one; }; r = both(2); s = one;`,
+          () => s`note(${x}(${y}));`,
+          () => s`if (${y} != 1) ${target()} = ${x}(2);`,
+        );
+    }
+  }
+
   // ---- the program ----
 
   const globalTypes: readonly Type[] = [
-    ...["int", "int", "float", "number", "number", "string", "bool", "any", "any", "ints", "numbers"] as const,
+    ...[
+      "int",
+      "int",
+      "float",
+      "number",
+      "number",
+      "string",
+      "bool",
+      "any",
+      "any",
+      "ints",
+      "numbers",
+    ] as const,
     ...["anys", "map", "shape", "shape", "closure"] as const,
   ];
   const counts = new Map<Type, number>();
@@ -516,13 +886,13 @@ export function generateProgram(seed: number): Node {
       ...{ variables: [...GLOBALS, ...parameters, ...parameters], inFunction: true, loops: 0, weight: 1 },
       counter: "n",
     };
-    return e` fuel -= 1; if (n <= 0 || fuel < 0) return a;${block(inside, 1 + below(4))} return ${number(inside, 2)}; `;
+    return e` fuel -= 1; if (n <= 0 || fuel < 0) return a;${block(inside, 1 + below(4))} return ${
+      number(inside, 2)
+    }; `;
   }
 
   const globals = GLOBALS.map(({ name, type }) =>
-    s`var ${name} = ${
-      expressionOf(type, { ...outermost, inClosure: true }, 1)
-    };`
+    s`var ${name} = ${expressionOf(type, { ...outermost, inClosure: true }, 1)};`
   );
   const inside = { ...outermost, variables: GLOBALS };
   const functions = [
@@ -537,6 +907,7 @@ export function generateProgram(seed: number): Node {
   ];
   const variables = [s`var closures = [nz];`, s`var tasks = [];`];
   const body = block(inside, 4 + below(5));
+  const kernels = list(Array.from({ length: 1 + below(3) }, kernel));
   const wrapped = oneOf(
     () => body,
     () => body,
@@ -548,7 +919,15 @@ export function generateProgram(seed: number): Node {
     s`for (var t : tasks) print await t;`,
     s`for (var c : closures) print c(3);`,
     ...GLOBALS.map(({ name }) => s`print ${name};`),
-    s`print hash; print fuel;`,
+    s`print trail; print fuel;`,
   ];
-  return list([...PRELUDE.map((line) => text(line, "statement")), ...globals, ...variables, ...functions, wrapped, ...ends]);
+  return list([
+    ...PRELUDE.map((line) => text(line, "statement")),
+    ...globals,
+    ...variables,
+    ...functions,
+    kernels,
+    wrapped,
+    ...ends,
+  ]);
 }

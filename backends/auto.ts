@@ -1,0 +1,61 @@
+/**
+ * What runs programs when nobody has asked for a backend: the interpreter at first, and the backend that compiles once a
+ * program has been hot for a while, if that backend works here.
+ *
+ * Getting ready for machine code takes some 30 ms: loading the backend, finding out what works, trying the gates,
+ * compiling templates that V8 sees for the first time. A program that is over by then should not pay for it, and one that is not cannot know. So it
+ * is done when interpreting has cost about as much: whatever the program does then, it has not taken more than twice the
+ * time of the better choice.
+ *
+ * ```text
+ *   interpreter ──hot loop or call──► for more than PATIENCE? ──no──► interpreter
+ *                                         └──yes──► load ──► native code works? ──► the backend that compiles
+ * ```
+ */
+
+import type { Backend, BackendContext, Runner } from "../core/backend.ts";
+import { type Machine, Stop } from "../core/machine.ts";
+
+/** Milliseconds from the first hot loop or call to the decision. */
+const PATIENCE = 25;
+
+/**
+ * Opens a runner that begins with `interpreter` and goes over to `native` when it pays; `prepare` loads what that needs.
+ */
+export function openLazily(
+  native: Backend,
+  interpreter: Backend,
+  context: BackendContext,
+  prepare: () => Promise<void>,
+): Runner {
+  let runner = interpreter.open(context);
+  let isDecided = false, hotSince = Infinity;
+  let loading: Promise<void> | null = null;
+  return {
+    run(machine: Machine): number {
+      const stop = runner.run(machine);
+      // Each of these comes after some thousand rounds or calls, so looking at the clock costs nothing.
+      if (!isDecided && (stop === Stop.HOT_LOOP || stop === Stop.HOT_CALL)) {
+        const now = performance.now();
+        hotSince = Math.min(hotSince, now);
+        if (now - hotSince >= PATIENCE) {
+          isDecided = true;
+          loading = prepare().then(decide);
+        }
+      }
+      return stop;
+    },
+    wait() {
+      const wait = loading;
+      loading = null;
+      return wait;
+    },
+    compiled: () => runner.compiled?.() ?? [],
+    exits: () => runner.exits?.() ?? [],
+    dispose: () => runner.dispose?.(),
+  };
+
+  function decide(): void {
+    if (native.probe(context.native).ok) runner = native.open(context);
+  }
+}

@@ -1,0 +1,1106 @@
+/**
+ * Routines: what takes more machine code than a template should repeat. They are assembled once, stand in the code
+ * cache behind the stubs, and are called through their addresses in the control words. They are the machine-code form
+ * of functions in `core/` (maps, strings, arithmetic on 64 bits), and are held to what those do.
+ *
+ * Each takes its operands in machine registers, given above it, and answers in one; it may overwrite all of `rax rcx
+ * rdx rsi rdi r8 … r11 xmm0 xmm1`, and keeps what templates rely on (`templates.ts`). A routine either does all of its work
+ * or none: what it cannot do (the hole has no room, a key of a rare kind) it answers with 0, and the template leaves
+ * the instruction to the interpreter. So a call may stand among a template's guards (:guards-first:).
+ *
+ * :bytes-in-units: Strings begin on a unit and own whole ones, so they are read eight bytes at a time, and what the
+ * last unit has beyond the end is shifted out.
+ */
+
+import { Control, HEAP, LARGE_UNITS, views } from "../../core/memory.ts";
+import { HI_BOOL, HI_EMPTY, HI_INT64, HI_STRING, Kind } from "../../core/value.ts";
+import { Intrinsic } from "../../core/machine.ts";
+import { createAssembler, type X64Assembler } from "./assembler.ts";
+import { finish } from "./gate.ts";
+import type { ExecutableMemory } from "./memory.ts";
+import {
+  al,
+  byte,
+  cl,
+  dl,
+  dword,
+  eax,
+  ecx,
+  edi,
+  edx,
+  esi,
+  imm64,
+  type Label,
+  mem,
+  qword,
+  r10,
+  r10d,
+  r11,
+  r11b,
+  r11d,
+  r14,
+  type R32,
+  type R64,
+  r8,
+  r8d,
+  r9,
+  r9b,
+  r9d,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+  word,
+  type Xmm,
+  xmm0,
+  xmm1,
+} from "./operands.ts";
+
+const { I32 } = views;
+
+type Asm = X64Assembler;
+
+/** The routines that others call or end in. */
+type Callees = Readonly<
+  Record<"append" | "equalStrings" | "find" | "hash" | "narrow" | "widen", Label>
+>;
+
+const control = (at: number) => dword(mem(rbx, 4 * at));
+
+/** Word `at` of the object whose ref is in a register. */
+const field = (ref: R64, at: number) => dword(mem(rbx, ref, 8, 4 * at));
+
+/** The address that a ref means: `[rbx+8*ref]`, or so many bytes behind it. */
+const at = (ref: R64, bytes = 0) => mem(rbx, ref, 8, bytes);
+
+// Words of strings, arrays and maps as their files in core/ draw them.
+const StringWord = { LENGTH: 1, HASH: 2, FROM: 3 } as const;
+const ArrayWord = { ITEMS: 2, CAPACITY: 3 } as const;
+const MapWord = { COUNT: 1, INDEX: 2, MASK: 3, ENTRIES: 4, USED: 5, CAPACITY: 6, NEXT: 7 } as const;
+/** An entry of a map, in bytes. */
+const Entry = { KEY: 0, KEY_HIGH: 4, VALUE: 8, HASH: 16, NUMBER: 20, SIZE: 24 } as const;
+const FIRST_CAPACITY = 8;
+const LAST_NUMBER = 0x7FFFFFFF;
+/** Strings shorter than this get no buffer. */
+const SHARED_LENGTH = 64;
+const BLOCK_UNITS = 4096;
+
+/**
+ * `to` = ref of the next free unit, `end` = the one behind `units` more; goes to `full` when the hole has not that
+ * many. `units` is a number, or the register that holds it. Nothing has been taken yet: {@linkcode take} does.
+ */
+function reserve(asm: Asm, to: R64, to32: R32, end: R64, end32: R32, units: number | R64, full: Label): void {
+  asm.mov(to32, control(Control.ALLOC_CURSOR));
+  asm.lea(end, typeof units === "number" ? mem(to, units) : mem(to, units, 1));
+  asm.cmp(end32, control(Control.ALLOC_END));
+  asm.ja(full);
+}
+
+function take(asm: Asm, end32: R32): void {
+  asm.mov(control(Control.ALLOC_CURSOR), end32);
+}
+
+/** Leaves the routine with 0 in `result`. */
+function fail(asm: Asm, label: Label, result: R32 = eax): void {
+  asm.bind(label);
+  asm.xor(result, result);
+  asm.ret();
+}
+
+// ---- strings -----------------------------------------------------------------------------------------------------
+
+/** `value` loses all but its lowest ecx bytes, 1 to 7, in that they move to its top. Overwrites ecx. */
+function shiftToTop(asm: Asm, ...values: (R64 | R32)[]): void {
+  asm.shl(ecx, 3);
+  asm.neg(ecx); // counts of shifts are taken modulo the width
+  for (const each of values) (asm.shl as (a: R64 | R32, b: typeof cl) => void)(each, cl);
+}
+
+/** edx = the hash of the string rax, computed if nobody has yet. Keeps rax, r9, r10. See `hashString`. */
+function hash(asm: Asm): void {
+  const words = asm.label(),
+    tail = asm.label(),
+    mix = asm.label(),
+    store = asm.label(),
+    compute = asm.label();
+  const multiply = (factor: number) => asm.imul(edx, edx, factor | 0);
+  const shiftIn = (bits: number) => {
+    asm.mov(r8d, edx);
+    asm.shr(r8d, bits);
+    asm.xor(edx, r8d);
+  };
+  asm.mov(edx, field(rax, StringWord.HASH));
+  asm.test(edx, edx);
+  asm.je(compute);
+  asm.ret();
+  asm.bind(compute);
+  asm.mov(ecx, field(rax, StringWord.LENGTH));
+  asm.mov(esi, field(rax, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  asm.mov(edx, ecx);
+  asm.xor(edx, 0x2545F491);
+  asm.bind(words);
+  asm.sub(ecx, 4);
+  asm.jb(tail);
+  asm.xor(edx, dword(mem(rsi)));
+  multiply(0x9E3779B1);
+  shiftIn(15);
+  asm.add(rsi, 4);
+  asm.jmp(words);
+  asm.bind(tail);
+  asm.add(ecx, 4);
+  asm.je(mix);
+  asm.mov(r8d, dword(mem(rsi)));
+  shiftToTop(asm, r8d);
+  asm.shr(r8d, cl);
+  asm.xor(edx, r8d);
+  multiply(0x9E3779B1);
+  asm.bind(mix);
+  shiftIn(16);
+  multiply(0x85EBCA6B);
+  shiftIn(13);
+  asm.test(edx, edx);
+  asm.jne(store);
+  asm.mov(edx, 1);
+  asm.bind(store);
+  asm.mov(field(rax, StringWord.HASH), edx);
+  asm.ret();
+}
+
+/** Flag zero = whether the strings rax and rcx have the same bytes. Keeps r9, r10, r11. */
+function equalStrings(asm: Asm): void {
+  const done = asm.label(), compare = asm.label(), units = asm.label(), tail = asm.label();
+  asm.cmp(eax, ecx);
+  asm.je(done);
+  asm.mov(edx, field(rax, StringWord.LENGTH));
+  asm.cmp(edx, field(rcx, StringWord.LENGTH));
+  asm.jne(done);
+  asm.mov(esi, field(rax, StringWord.HASH));
+  asm.mov(edi, field(rcx, StringWord.HASH));
+  asm.test(esi, esi);
+  asm.je(compare);
+  asm.test(edi, edi);
+  asm.je(compare);
+  asm.cmp(esi, edi);
+  asm.jne(done);
+  asm.bind(compare);
+  asm.mov(esi, field(rax, StringWord.FROM));
+  asm.mov(edi, field(rcx, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  asm.lea(rdi, at(rdi));
+  asm.mov(ecx, edx);
+  asm.bind(units);
+  asm.sub(ecx, 8);
+  asm.jb(tail);
+  asm.mov(r8, mem(rsi));
+  asm.cmp(r8, mem(rdi));
+  asm.jne(done);
+  asm.add(rsi, 8);
+  asm.add(rdi, 8);
+  asm.jmp(units);
+  asm.bind(tail);
+  asm.add(ecx, 8);
+  asm.je(done);
+  asm.mov(r8, mem(rsi));
+  asm.xor(r8, mem(rdi));
+  shiftToTop(asm, r8); // sets the flag
+  asm.bind(done);
+  asm.ret();
+}
+
+/** eax = negative, 0 or positive: the order of the strings rax and rcx. */
+function compareStrings(asm: Asm): void {
+  const units = asm.label(), tail = asm.label(), differ = asm.label(), lengths = asm.label();
+  asm.mov(r8d, field(rax, StringWord.LENGTH));
+  asm.mov(r9d, field(rcx, StringWord.LENGTH));
+  asm.mov(esi, field(rax, StringWord.FROM));
+  asm.mov(edi, field(rcx, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  asm.lea(rdi, at(rdi));
+  asm.mov(ecx, r8d);
+  asm.cmp(r9d, ecx);
+  asm.cmovb(ecx, r9d);
+  asm.bind(units);
+  asm.sub(ecx, 8);
+  asm.jb(tail);
+  asm.mov(rax, mem(rsi));
+  asm.mov(rdx, mem(rdi));
+  asm.cmp(rax, rdx);
+  asm.jne(differ);
+  asm.add(rsi, 8);
+  asm.add(rdi, 8);
+  asm.jmp(units);
+  asm.bind(tail);
+  asm.add(ecx, 8);
+  asm.je(lengths);
+  asm.mov(rax, mem(rsi));
+  asm.mov(rdx, mem(rdi));
+  shiftToTop(asm, rax, rdx);
+  asm.cmp(rax, rdx);
+  asm.je(lengths);
+  // Little endian: the lowest byte that differs is the first one.
+  asm.bind(differ);
+  asm.mov(rsi, rax);
+  asm.xor(rsi, rdx);
+  asm.bsf(rcx, rsi);
+  asm.and(ecx, 0x38);
+  asm.shr(rax, cl);
+  asm.shr(rdx, cl);
+  asm.movzx(eax, al);
+  asm.movzx(edx, dl);
+  asm.sub(eax, edx);
+  asm.ret();
+  asm.bind(lengths);
+  asm.mov(eax, r8d);
+  asm.sub(eax, r9d);
+  asm.ret();
+}
+
+/** rax = ref of the string that consists of the byte edx, or 0. */
+function byteString(asm: Asm): void {
+  const make = asm.label(), full = asm.label();
+  const place = dword(mem(rbx, rdx, 4, 4 * Control.BYTE_STRINGS));
+  asm.mov(eax, place);
+  asm.test(eax, eax);
+  asm.je(make);
+  asm.ret();
+  asm.bind(make);
+  reserve(asm, rax, eax, rcx, ecx, 3, full);
+  take(asm, ecx);
+  asm.mov(place, eax);
+  asm.mov(qword(at(rax, 16)), rdx);
+  newString(asm, rax, 3, 1);
+  asm.ret();
+  fail(asm, full);
+}
+
+/** Writes the header of a string of `length` and of `units` at `ref`, bytes behind it. Overwrites ecx. */
+function newString(asm: Asm, ref: R64, units: number, length: number): void {
+  asm.mov(field(ref, 0), Kind.STRING | units << 16);
+  asm.mov(field(ref, StringWord.LENGTH), length);
+  asm.mov(field(ref, StringWord.HASH), 0);
+  asm.lea(ecx, mem(ref, 2));
+  asm.mov(field(ref, StringWord.FROM), ecx);
+}
+
+/**
+ * rax = ref of a string of the bytes of the string rax and those of the string rcx, or 0: see `concat`. Falls through
+ * to the routine behind it with rsi = address and ecx = number of the bytes to append.
+ */
+function concat(asm: Asm): void {
+  const both = asm.label(), second = asm.label();
+  asm.mov(edx, field(rcx, StringWord.LENGTH));
+  asm.test(edx, edx);
+  asm.jne(second);
+  asm.ret();
+  asm.bind(second);
+  asm.cmp(field(rax, StringWord.LENGTH), 0);
+  asm.jne(both);
+  asm.mov(eax, ecx);
+  asm.ret();
+  asm.bind(both);
+  asm.mov(esi, field(rcx, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  asm.mov(ecx, edx);
+}
+
+/**
+ * rax = ref of a string of the bytes of the string rax and ecx more from address rsi, or 0. :append-in-place: where the
+ * string is the newest owner of a buffer with room; otherwise a copy, in a buffer if it is likely to grow on.
+ *
+ *     r8d = old length   r9d = where its bytes begin   r10d = new length
+ */
+function append(asm: Asm): void {
+  const full = asm.label(),
+    copy = asm.label(),
+    hasRoom = asm.label(),
+    isLarge = asm.label(),
+    grow = asm.label();
+  const plain = asm.label(),
+    doubled = asm.label(),
+    copyOld = asm.label(),
+    old = asm.label(),
+    oldDone = asm.label();
+  asm.mov(r8d, field(rax, StringWord.LENGTH));
+  asm.mov(r9d, field(rax, StringWord.FROM));
+  asm.lea(r10d, mem(r8, rcx, 1));
+  asm.test(r10d, r10d);
+  asm.js(full);
+  asm.lea(edx, mem(rax, 2));
+  asm.cmp(edx, r9d);
+  asm.je(grow);
+  asm.cmp(dword(at(r9, -4)), r8d);
+  asm.jne(grow);
+  asm.movzx(edx, word(at(r9, -6))); // units of the buffer
+  asm.test(edx, edx);
+  asm.je(isLarge);
+  asm.bind(hasRoom);
+  asm.sub(edx, 1);
+  asm.shl(rdx, 3);
+  asm.cmp(r10, rdx);
+  asm.ja(grow);
+  reserve(asm, rax, eax, rdx, edx, 2, full);
+  take(asm, edx);
+  asm.mov(dword(at(r9, -4)), r10d);
+  asm.mov(field(rax, 0), Kind.STRING | 2 << 16);
+
+  // The header at rax gets its fields, the bytes are copied.
+  asm.bind(copy);
+  asm.mov(field(rax, StringWord.LENGTH), r10d);
+  asm.mov(field(rax, StringWord.HASH), 0);
+  asm.mov(field(rax, StringWord.FROM), r9d);
+  asm.lea(rdi, at(r9));
+  asm.add(rdi, r8);
+  copyBytes(asm);
+  asm.ret();
+
+  // The size of a large buffer is found by its block: r9 is one unit behind its beginning.
+  asm.bind(isLarge);
+  asm.mov(edx, r9d);
+  asm.sub(edx, HEAP / 8);
+  asm.shr(edx, 31 - Math.clz32(BLOCK_UNITS));
+  asm.mov(edx, dword(mem(rbx, rdx, 4, 4 * LARGE_UNITS)));
+  asm.jmp(hasRoom);
+
+  asm.bind(grow);
+  asm.cmp(r10d, SHARED_LENGTH);
+  asm.jb(plain);
+  asm.cmp(r8d, ecx);
+  asm.jb(plain);
+  // A buffer for twice the length if the string has grown before, else for a quarter more; edx = its units.
+  asm.lea(edx, mem(rax, 2));
+  asm.cmp(edx, r9d);
+  asm.lea(rdx, mem(r10, r10, 1));
+  asm.jne(doubled);
+  asm.mov(edx, r10d);
+  asm.shr(edx, 2);
+  asm.add(rdx, r10);
+  asm.bind(doubled);
+  asm.add(rdx, 15);
+  asm.shr(rdx, 3);
+  asm.lea(rax, mem(rdx, 2));
+  reserve(asm, rdi, edi, r11, r11d, rax, full);
+  take(asm, r11d);
+  asm.mov(r11d, edx);
+  asm.shl(r11d, 16); // BYTES is kind 0
+  asm.mov(field(rdi, 0), r11d);
+  asm.mov(field(rdi, 1), r10d);
+  asm.lea(rax, mem(rdi, rdx, 1));
+  asm.mov(field(rax, 0), Kind.STRING | 2 << 16);
+  asm.add(edi, 1);
+  asm.jmp(copyOld);
+
+  asm.bind(plain);
+  asm.lea(edx, mem(r10, 23));
+  asm.shr(edx, 3);
+  reserve(asm, rax, eax, r11, r11d, rdx, full);
+  take(asm, r11d);
+  asm.shl(edx, 16);
+  asm.or(edx, Kind.STRING);
+  asm.mov(field(rax, 0), edx);
+  asm.lea(edi, mem(rax, 2));
+
+  // The old bytes, in whole units from the last one on, go to unit rdi, which becomes where the bytes begin.
+  asm.bind(copyOld);
+  asm.lea(rdx, at(r9));
+  asm.mov(r9d, edi);
+  asm.lea(rdi, at(rdi));
+  asm.lea(r11d, mem(r8, 7));
+  asm.shr(r11d, 3);
+  asm.bind(old);
+  asm.sub(r11, 1);
+  asm.jb(oldDone);
+  asm.movq(xmm0, mem(rdx, r11, 8));
+  asm.movq(mem(rdi, r11, 8), xmm0);
+  asm.jmp(old);
+  asm.bind(oldDone);
+  asm.jmp(copy);
+  fail(asm, full);
+}
+
+/**
+ * Copies ecx bytes, at least one, from rsi to rdi, which do not overlap. The last piece of each size is copied from the
+ * end, so that it may overlap the one before it, and nothing beyond the end is written.
+ */
+function copyBytes(asm: Asm): void {
+  const few = asm.label(), fewest = asm.label(), units = asm.label(), done = asm.label();
+  asm.cmp(ecx, 8);
+  asm.jb(few);
+  asm.mov(r11, mem(rsi, rcx, 1, -8));
+  asm.lea(r8, mem(rdi, rcx, 1, -8));
+  asm.bind(units);
+  asm.mov(rdx, mem(rsi));
+  asm.mov(mem(rdi), rdx);
+  asm.add(rsi, 8);
+  asm.add(rdi, 8);
+  asm.cmp(rdi, r8);
+  asm.jb(units);
+  asm.mov(mem(r8), r11);
+  asm.jmp(done);
+  asm.bind(few);
+  asm.cmp(ecx, 4);
+  asm.jb(fewest);
+  asm.mov(edx, dword(mem(rsi)));
+  asm.mov(r11d, dword(mem(rsi, rcx, 1, -4)));
+  asm.mov(dword(mem(rdi)), edx);
+  asm.mov(dword(mem(rdi, rcx, 1, -4)), r11d);
+  asm.jmp(done);
+  // One to three: the first, the middle and the last byte are all there are.
+  asm.bind(fewest);
+  asm.mov(r8d, ecx);
+  asm.shr(r8d, 1);
+  asm.movzx(edx, byte(mem(rsi)));
+  asm.movzx(r9d, byte(mem(rsi, r8, 1)));
+  asm.movzx(r11d, byte(mem(rsi, rcx, 1, -1)));
+  asm.mov(byte(mem(rdi)), dl);
+  asm.mov(byte(mem(rdi, r8, 1)), r9b);
+  asm.mov(byte(mem(rdi, rcx, 1, -1)), r11b);
+  asm.bind(done);
+}
+
+const TEXT_BYTES = 32;
+
+/** Writes the decimal text of the immediate integer rax to the machine stack; rsi = its begin. Overwrites rdi, r8, r10, r11. */
+function writeInt(asm: Asm): void {
+  const wide = asm.label(), narrow = asm.label(), digits = asm.label(), positive = asm.label();
+  asm.sub(rsp, TEXT_BYTES);
+  asm.lea(rsi, mem(rsp, TEXT_BYTES));
+  asm.shl(rax, 16);
+  asm.sar(rax, 16);
+  asm.mov(r8, rax);
+  asm.neg(rax);
+  asm.cmovs(rax, r8);
+  asm.mov(r10d, 10);
+  asm.bind(wide);
+  asm.mov(rdx, rax);
+  asm.shr(rdx, 32);
+  asm.je(narrow);
+  asm.xor(edx, edx);
+  asm.div(r10);
+  asm.sub(rsi, 1);
+  asm.add(edx, 48);
+  asm.mov(byte(mem(rsi)), dl);
+  asm.jmp(wide);
+  // Division of 32 bits by 10, as a multiplication by 2^35 / 10.
+  asm.bind(narrow);
+  asm.mov(r11d, 0xCCCCCCCD);
+  asm.bind(digits);
+  asm.mov(edi, eax);
+  asm.imul(rdi, r11);
+  asm.shr(rdi, 35);
+  asm.lea(edx, mem(rdi, rdi, 4));
+  asm.add(edx, edx);
+  asm.sub(eax, edx);
+  asm.add(eax, 48);
+  asm.sub(rsi, 1);
+  asm.mov(byte(mem(rsi)), al);
+  asm.mov(eax, edi);
+  asm.test(eax, eax);
+  asm.jne(digits);
+  asm.test(r8, r8);
+  asm.jns(positive);
+  asm.sub(rsi, 1);
+  asm.mov(byte(mem(rsi)), 45);
+  asm.bind(positive);
+}
+
+/** rax = ref of a string of the bytes of the string rax and the text of the immediate integer rcx, or 0. */
+function appendInt(asm: Asm, routines: Callees): void {
+  asm.mov(r9d, eax);
+  asm.mov(rax, rcx);
+  writeInt(asm);
+  asm.lea(rcx, mem(rsp, TEXT_BYTES));
+  asm.sub(rcx, rsi);
+  asm.mov(eax, r9d);
+  asm.call(routines.append);
+  asm.add(rsp, TEXT_BYTES);
+  asm.ret();
+}
+
+/** rax = ref of a string of the text of the immediate integer rax and the bytes of the string rcx, or 0. */
+function prependInt(asm: Asm): void {
+  const full = asm.label(), done = asm.label();
+  asm.mov(r9d, ecx);
+  writeInt(asm);
+  asm.lea(rcx, mem(rsp, TEXT_BYTES));
+  asm.sub(rcx, rsi); // bytes of the text
+  asm.mov(edx, field(r9, StringWord.LENGTH));
+  asm.lea(r10d, mem(rcx, rdx, 1));
+  asm.lea(edx, mem(r10, 23));
+  asm.test(r10d, r10d);
+  asm.js(full);
+  asm.shr(edx, 3);
+  reserve(asm, rax, eax, r11, r11d, rdx, full);
+  take(asm, r11d);
+  asm.shl(edx, 16);
+  asm.or(edx, Kind.STRING);
+  asm.mov(field(rax, 0), edx);
+  asm.mov(field(rax, StringWord.LENGTH), r10d);
+  asm.mov(field(rax, StringWord.HASH), 0);
+  asm.lea(edx, mem(rax, 2));
+  asm.mov(field(rax, StringWord.FROM), edx);
+  asm.lea(rdi, at(rdx));
+  asm.sub(r10d, ecx); // bytes of the string
+  asm.push(r9);
+  asm.push(rdi);
+  asm.push(rcx);
+  copyBytes(asm);
+  asm.pop(rcx);
+  asm.pop(rdi);
+  asm.pop(r9);
+  asm.add(rdi, rcx);
+  asm.mov(ecx, r10d);
+  asm.test(ecx, ecx);
+  asm.je(done);
+  asm.mov(esi, field(r9, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  copyBytes(asm);
+  asm.bind(done);
+  asm.add(rsp, TEXT_BYTES);
+  asm.ret();
+  asm.bind(full);
+  asm.xor(eax, eax);
+  asm.add(rsp, TEXT_BYTES);
+  asm.ret();
+}
+
+// ---- maps --------------------------------------------------------------------------------------------------------
+
+/**
+ * rdx = address of the entry of the map rax whose key equals the value rcx: 0 if there is none, 1 if the key is of a
+ * kind that only the interpreter looks up. r11d = hash of the key. Keeps rax and rcx.
+ *
+ *     rsi = index   r8d = mask   rdi = where an entry of ordinal 0 would be   edx = slot   r9 = entry   r10 = string
+ */
+function find(asm: Asm, routines: Callees): void {
+  const words = asm.label(), strings = asm.label(), hashed = asm.label(), absent = asm.label();
+  const probe = asm.label(), found = asm.label(), probeString = asm.label(), next = asm.label();
+  const enter = () => {
+    asm.mov(r11d, edx);
+    asm.cmp(field(rax, MapWord.COUNT), 0);
+    asm.je(absent);
+    asm.mov(esi, field(rax, MapWord.INDEX));
+    asm.lea(rsi, at(rsi));
+    asm.mov(edi, field(rax, MapWord.ENTRIES));
+    asm.lea(rdi, at(rdi, -Entry.SIZE));
+    asm.mov(r8d, field(rax, MapWord.MASK));
+  };
+  const look = () => {
+    asm.and(edx, r8d);
+    asm.mov(r9d, dword(mem(rsi, rdx, 4)));
+    asm.test(r9d, r9d);
+    asm.je(absent);
+    asm.lea(r9, mem(r9, r9, 2));
+    asm.lea(r9, mem(rdi, r9, 8));
+  };
+  asm.mov(rdx, rcx);
+  asm.shr(rdx, 32);
+  asm.cmp(edx, HI_STRING);
+  asm.je(strings);
+  asm.cmp(rcx, r14);
+  asm.jae(words);
+  asm.cmp(edx, HI_BOOL);
+  asm.je(words);
+  asm.mov(edx, 1);
+  asm.ret();
+
+  // What has one form each, immediate integers and booleans: equal keys have equal words.
+  asm.bind(words);
+  asm.imul(edx, edx, 0x85EBCA6B | 0);
+  asm.xor(edx, ecx);
+  asm.imul(edx, edx, 0x9E3779B1 | 0);
+  asm.mov(esi, edx);
+  asm.shr(esi, 15);
+  asm.xor(edx, esi);
+  asm.imul(edx, edx, 0x2C1B3C6D);
+  asm.mov(esi, edx);
+  asm.shr(esi, 13);
+  asm.xor(edx, esi);
+  enter();
+  asm.bind(probe);
+  look();
+  asm.cmp(mem(r9, Entry.KEY), rcx);
+  asm.je(found);
+  asm.add(edx, 1);
+  asm.jmp(probe);
+
+  asm.bind(strings);
+  asm.mov(r10d, ecx);
+  asm.mov(edx, field(r10, StringWord.HASH));
+  asm.test(edx, edx);
+  asm.jne(hashed);
+  asm.push(rax);
+  asm.push(rcx);
+  asm.mov(eax, r10d);
+  asm.call(routines.hash);
+  asm.pop(rcx);
+  asm.pop(rax);
+  asm.bind(hashed);
+  enter();
+  asm.bind(probeString);
+  look();
+  asm.cmp(dword(mem(r9, Entry.HASH)), r11d);
+  asm.jne(next);
+  asm.cmp(mem(r9, Entry.KEY), rcx);
+  asm.je(found);
+  asm.cmp(dword(mem(r9, Entry.KEY_HIGH)), HI_STRING);
+  asm.jne(next);
+  for (const each of [rax, rcx, rdx, rsi, rdi, r8]) asm.push(each);
+  asm.mov(eax, dword(mem(r9, Entry.KEY)));
+  asm.mov(ecx, r10d);
+  asm.call(routines.equalStrings);
+  for (const each of [r8, rdi, rsi, rdx, rcx, rax]) asm.pop(each); // leaves the flags alone
+  asm.je(found);
+  asm.bind(next);
+  asm.add(edx, 1);
+  asm.jmp(probeString);
+
+  asm.bind(found);
+  asm.mov(rdx, r9);
+  asm.ret();
+  fail(asm, absent, edx);
+}
+
+/** rdx = address of the entry of the map rax for the key rcx, a new one if need be; 0 if the interpreter has to. */
+function locate(asm: Asm, routines: Callees): void {
+  const insert = asm.label(),
+    probe = asm.label(),
+    free = asm.label(),
+    full = asm.label(),
+    there = asm.label();
+  const isFull = asm.label();
+  asm.call(routines.find);
+  asm.cmp(rdx, 1);
+  asm.ja(there);
+  asm.je(full);
+  asm.cmp(field(rax, MapWord.NEXT), LAST_NUMBER);
+  asm.je(full);
+  asm.mov(r8d, field(rax, MapWord.USED));
+  asm.cmp(r8d, field(rax, MapWord.CAPACITY));
+  asm.je(isFull);
+  asm.bind(insert);
+  asm.mov(esi, field(rax, MapWord.ENTRIES));
+  asm.lea(rsi, at(rsi));
+  asm.lea(r9, mem(r8, r8, 2));
+  asm.lea(r9, mem(rsi, r9, 8));
+  asm.mov(mem(r9, Entry.KEY), rcx);
+  asm.mov(dword(mem(r9, Entry.HASH)), r11d);
+  asm.mov(edx, field(rax, MapWord.NEXT));
+  asm.mov(dword(mem(r9, Entry.NUMBER)), edx);
+  asm.add(edx, 1);
+  asm.mov(field(rax, MapWord.NEXT), edx);
+  asm.mov(esi, field(rax, MapWord.INDEX));
+  asm.lea(rsi, at(rsi));
+  asm.mov(edi, field(rax, MapWord.MASK));
+  asm.mov(edx, r11d);
+  asm.bind(probe);
+  asm.and(edx, edi);
+  asm.cmp(dword(mem(rsi, rdx, 4)), 0);
+  asm.je(free);
+  asm.add(edx, 1);
+  asm.jmp(probe);
+  asm.bind(free);
+  asm.add(r8d, 1);
+  asm.mov(dword(mem(rsi, rdx, 4)), r8d);
+  asm.mov(field(rax, MapWord.USED), r8d);
+  asm.add(field(rax, MapWord.COUNT), 1);
+  asm.mov(rdx, r9);
+  asm.bind(there);
+  asm.ret();
+
+  // An empty map gets its first entries and index. Whatever else is full is compacted or grows, by the interpreter.
+  asm.bind(isFull);
+  asm.test(r8d, r8d);
+  asm.jne(full);
+  const entryUnits = 1 + FIRST_CAPACITY * Entry.SIZE / 8, indexUnits = 1 + FIRST_CAPACITY;
+  reserve(asm, rsi, esi, rdx, edx, entryUnits + indexUnits, full);
+  take(asm, edx);
+  asm.mov(field(rsi, 0), Kind.ITEMS | entryUnits << 16);
+  asm.lea(edx, mem(rsi, 1));
+  asm.mov(field(rax, MapWord.ENTRIES), edx);
+  asm.lea(edx, mem(rsi, entryUnits + 1));
+  asm.mov(field(rsi, 2 * entryUnits), indexUnits << 16); // BYTES is kind 0
+  asm.mov(field(rsi, 2 * entryUnits + 1), FIRST_CAPACITY * 8);
+  asm.mov(field(rax, MapWord.INDEX), edx);
+  asm.mov(field(rax, MapWord.CAPACITY), FIRST_CAPACITY);
+  asm.mov(field(rax, MapWord.MASK), FIRST_CAPACITY * 2 - 1);
+  for (let unit = 0; unit < FIRST_CAPACITY; unit++) asm.mov(qword(at(rdx, 8 * unit)), 0);
+  asm.jmp(insert);
+  fail(asm, full, edx);
+}
+
+/**
+ * rdx = address of the entry with which a walk over the map rax goes on in state ecx: 0 at the end, 1 if the interpreter
+ * has to look (a removed entry, or several candidates). See `nextEntry`.
+ */
+function walk(asm: Asm): void {
+  const end = asm.label(), search = asm.label(), least = asm.label(), most = asm.label();
+  asm.mov(edx, field(rax, MapWord.USED));
+  asm.sub(edx, 1);
+  asm.jb(end);
+  asm.mov(edi, field(rax, MapWord.ENTRIES));
+  asm.lea(rdi, at(rdi));
+  asm.lea(r8, mem(rdx, rdx, 2));
+  asm.lea(r8, mem(rdi, r8, 8)); // the last entry
+  // r9d = the lowest position that it may be, max(0, state - (last number - last position))
+  asm.mov(r9d, ecx);
+  asm.sub(r9d, dword(mem(r8, Entry.NUMBER)));
+  asm.add(r9d, edx);
+  asm.jns(least);
+  asm.xor(r9d, r9d);
+  asm.bind(least);
+  // ecx = the highest one, min(used, state - first number)
+  asm.sub(ecx, dword(mem(rdi, Entry.NUMBER)));
+  asm.add(edx, 1);
+  asm.cmp(ecx, edx);
+  asm.jle(most);
+  asm.mov(ecx, edx);
+  asm.bind(most);
+  asm.cmp(r9d, ecx);
+  asm.jl(search);
+  asm.cmp(r9d, edx);
+  asm.jae(end);
+  asm.lea(r9, mem(r9, r9, 2));
+  asm.lea(rdx, mem(rdi, r9, 8));
+  asm.cmp(dword(mem(rdx, Entry.KEY_HIGH)), HI_EMPTY);
+  asm.je(search);
+  asm.ret();
+  asm.bind(search);
+  asm.mov(edx, 1);
+  asm.ret();
+  fail(asm, end, edx);
+}
+
+// ---- arrays and fields -------------------------------------------------------------------------------------------
+
+/** Gives the array rax, which is full, room for more, as `ensureCapacity` does; flag zero if the hole has not enough. */
+function growArray(asm: Asm): void {
+  const full = asm.label(), copy = asm.label(), copied = asm.label();
+  asm.mov(ecx, field(rax, ArrayWord.CAPACITY));
+  asm.mov(edx, ecx);
+  asm.shr(edx, 1);
+  asm.lea(edx, mem(rdx, rcx, 1, 4)); // the new capacity
+  asm.lea(r8d, mem(rdx, 1));
+  reserve(asm, rsi, esi, rdi, edi, r8, full);
+  take(asm, edi);
+  asm.shl(r8d, 16);
+  asm.or(r8d, Kind.ITEMS);
+  asm.mov(field(rsi, 0), r8d);
+  asm.add(esi, 1);
+  asm.mov(edi, field(rax, ArrayWord.ITEMS));
+  asm.lea(rdi, at(rdi));
+  asm.lea(r8, at(rsi));
+  asm.mov(field(rax, ArrayWord.ITEMS), esi);
+  asm.mov(field(rax, ArrayWord.CAPACITY), edx);
+  asm.bind(copy);
+  asm.sub(rcx, 1);
+  asm.jb(copied);
+  asm.movq(xmm0, mem(rdi, rcx, 8));
+  asm.movq(mem(r8, rcx, 8), xmm0);
+  asm.jmp(copy);
+  asm.bind(copied);
+  asm.test(esi, esi);
+  asm.ret();
+  fail(asm, full);
+}
+
+/** eax = the words from an instance to its field, for the struct type rax and the name rcx, or 0. */
+function findField(asm: Asm, routines: Callees): void {
+  const next = asm.label(), found = asm.label(), none = asm.label();
+  asm.mov(r9d, eax);
+  asm.mov(r10d, ecx);
+  asm.xor(r11d, r11d);
+  asm.bind(next);
+  asm.cmp(r11d, field(r9, 1));
+  asm.jae(none);
+  asm.lea(rax, at(r9));
+  asm.mov(eax, dword(mem(rax, r11, 4, 16)));
+  asm.mov(ecx, r10d);
+  asm.add(r11d, 1);
+  asm.call(routines.equalStrings);
+  asm.jne(next);
+  asm.bind(found);
+  asm.lea(eax, mem(r11, r11, 1));
+  asm.ret();
+  fail(asm, none);
+}
+
+// ---- integers of 64 bits -----------------------------------------------------------------------------------------
+
+/** rax and rcx = the two integers, immediate or boxed, that the values rax and rcx are; edx = 0 if they are not both. */
+function widen(asm: Asm): void {
+  const none = asm.label();
+  for (const each of [rax, rcx]) {
+    const boxed = asm.label(), done = asm.label();
+    const each32 = each === rax ? eax : ecx;
+    asm.cmp(each, r14);
+    asm.jb(boxed);
+    asm.shl(each, 16);
+    asm.sar(each, 16);
+    asm.jmp(done);
+    asm.bind(boxed);
+    asm.mov(rdx, each);
+    asm.shr(rdx, 32);
+    asm.cmp(edx, HI_INT64);
+    asm.jne(none);
+    asm.mov(each32, each32);
+    asm.mov(each, at(each, 8));
+    asm.bind(done);
+  }
+  asm.mov(edx, 1);
+  asm.ret();
+  fail(asm, none, edx);
+}
+
+/** rax = the integer rax as a value, boxed if 48 bits do not hold it; 0 if there is no room for the box. */
+function narrow(asm: Asm): void {
+  const box = asm.label(), full = asm.label();
+  asm.mov(rdx, rax);
+  asm.shl(rdx, 16);
+  asm.sar(rdx, 16);
+  asm.cmp(rdx, rax);
+  asm.jne(box);
+  asm.shl(rax, 16);
+  asm.shr(rax, 16);
+  asm.or(rax, r14);
+  asm.ret();
+  asm.bind(box);
+  reserve(asm, rcx, ecx, rdx, edx, 2, full);
+  take(asm, edx);
+  asm.mov(field(rcx, 0), Kind.INT64 | 2 << 16);
+  asm.mov(at(rcx, 8), rax);
+  asm.mov(rax, imm64(0, HI_INT64));
+  asm.or(rax, rcx);
+  asm.ret();
+  fail(asm, full);
+}
+
+/** rax = what `operation` makes of the integers rax and rcx, modulo 2^64; 0 if they are none, or no box fits. */
+function wide(operation: (asm: Asm, fail: Label) => void) {
+  return (asm: Asm, routines: Callees): void => {
+    const none = asm.label();
+    asm.call(routines.widen);
+    asm.test(edx, edx);
+    asm.je(none);
+    operation(asm, none);
+    asm.jmp(routines.narrow);
+    fail(asm, none);
+  };
+}
+
+/** A divisor of 0 is the interpreter's error; of -1 is no matter of division, since the processor cannot do MIN / -1. */
+function divide(result: "quotient" | "remainder") {
+  return (asm: Asm, none: Label): void => {
+    const done = asm.label(), negate = asm.label();
+    asm.test(rcx, rcx);
+    asm.je(none);
+    asm.cmp(rcx, -1);
+    asm.je(negate);
+    asm.cqo();
+    asm.idiv(rcx);
+    if (result === "remainder") asm.mov(rax, rdx);
+    asm.jmp(done);
+    asm.bind(negate);
+    if (result === "remainder") asm.xor(eax, eax);
+    else asm.neg(rax);
+    asm.bind(done);
+  };
+}
+
+// ---- natives -----------------------------------------------------------------------------------------------------
+
+/** An xmm register = the number that a value in `from` is, immediate integer or double; else goes to `other`. */
+function toDouble(asm: Asm, to: Xmm, from: R64, other: Label): void {
+  const double = asm.label(), done = asm.label();
+  asm.cmp(from, rbp);
+  asm.jb(double);
+  asm.cmp(from, r14);
+  asm.jb(other);
+  asm.shl(from, 16);
+  asm.sar(from, 16);
+  asm.cvtsi2sd(to, from);
+  asm.jmp(done);
+  asm.bind(double);
+  asm.movq(to, from);
+  asm.bind(done);
+}
+
+/**
+ * rax = what the native function rax gives for edx arguments from address rcx on; edx = 0 if it is none that backends
+ * know (`Intrinsic`), or if it is called with what is rare.
+ */
+function callIntrinsic(asm: Asm): void {
+  const none = asm.label(), two = asm.label(), integer = asm.label(), done = asm.label();
+  const labels = new Map<number, Label>(Object.values(Intrinsic).map((number) => [number, asm.label()]));
+  const dispatch = (...numbers: number[]) => {
+    for (const number of numbers) {
+      asm.cmp(esi, number);
+      asm.je(labels.get(number)!);
+    }
+    asm.jmp(none);
+  };
+  const begin = (number: number) => asm.bind(labels.get(number)!);
+  const giveDouble = () => {
+    asm.movq(rax, xmm0);
+    asm.jmp(done);
+  };
+  asm.movzx(esi, byte(at(rax, 1))); // the flags of the header
+  asm.mov(rax, mem(rcx));
+  asm.cmp(edx, 1);
+  asm.jne(two);
+  dispatch(Intrinsic.sqrt, Intrinsic.floor, Intrinsic.abs, Intrinsic.int, Intrinsic.float);
+  asm.bind(two);
+  asm.cmp(edx, 2);
+  asm.jne(none);
+  asm.mov(rdx, mem(rcx, 8));
+  asm.mov(r8, rax);
+  asm.mov(r9, rdx);
+  dispatch(Intrinsic.min, Intrinsic.max);
+
+  begin(Intrinsic.sqrt);
+  toDouble(asm, xmm0, rax, none);
+  asm.sqrtsd(xmm0, xmm0);
+  giveDouble();
+
+  begin(Intrinsic.float);
+  toDouble(asm, xmm0, rax, none);
+  giveDouble();
+
+  // Cut off; the floor of what is negative and has a fraction is one less.
+  for (const number of [Intrinsic.floor, Intrinsic.int]) {
+    begin(number);
+    asm.cmp(rax, r14);
+    asm.jae(done);
+    asm.cmp(rax, rbp);
+    asm.jae(none);
+    asm.movq(xmm0, rax);
+    asm.cvttsd2si(rax, xmm0);
+    if (number === Intrinsic.floor) {
+      asm.cvtsi2sd(xmm1, rax);
+      asm.ucomisd(xmm1, xmm0);
+      asm.jbe(integer);
+      asm.sub(rax, 1);
+    }
+    asm.jmp(integer);
+  }
+
+  begin(Intrinsic.abs);
+  const isInt = asm.label();
+  asm.cmp(rax, r14);
+  asm.jae(isInt);
+  asm.cmp(rax, rbp);
+  asm.jae(none);
+  asm.add(rax, rax); // a double loses its sign
+  asm.shr(rax, 1);
+  asm.jmp(done);
+  asm.bind(isInt);
+  asm.shl(rax, 16);
+  asm.sar(rax, 16);
+  asm.jns(integer);
+  asm.neg(rax);
+  asm.jmp(integer);
+
+  // Of equal ones the first; with not-a-number, the interpreter.
+  for (const number of [Intrinsic.min, Intrinsic.max]) {
+    begin(number);
+    toDouble(asm, xmm0, rax, none);
+    toDouble(asm, xmm1, rdx, none);
+    if (number === Intrinsic.min) asm.ucomisd(xmm0, xmm1);
+    else asm.ucomisd(xmm1, xmm0);
+    asm.jp(none);
+    asm.mov(rax, r8);
+    asm.cmova(rax, r9);
+    asm.jmp(done);
+  }
+
+  // An integer of 64 bits in rax that has to fit 48: the processor's answer to what does not fit 64 does not either.
+  asm.bind(integer);
+  asm.mov(rdx, rax);
+  asm.shl(rdx, 16);
+  asm.sar(rdx, 16);
+  asm.cmp(rdx, rax);
+  asm.jne(none);
+  asm.shl(rax, 16);
+  asm.shr(rax, 16);
+  asm.or(rax, r14);
+  asm.bind(done);
+  asm.mov(edx, 1);
+  asm.ret();
+  fail(asm, none, edx);
+}
+
+// ---- the table ---------------------------------------------------------------------------------------------------
+
+// ORDER routines: `concat` falls through to `append`.
+const ROUTINES = {
+  hash,
+  equalStrings,
+  compareStrings,
+  byteString,
+  concat,
+  append,
+  appendInt,
+  prependInt,
+  find,
+  locate,
+  walk,
+  growArray,
+  findField,
+  widen,
+  narrow,
+  wideAdd: wide((asm) => asm.add(rax, rcx)),
+  wideSubtract: wide((asm) => asm.sub(rax, rcx)),
+  wideMultiply: wide((asm) => asm.imul(rax, rcx)),
+  wideDivide: wide(divide("quotient")),
+  wideRemainder: wide(divide("remainder")),
+  callIntrinsic,
+} as const;
+
+/** A routine's name. */
+export type RoutineName = keyof typeof ROUTINES;
+
+const NAMES = Object.keys(ROUTINES) as RoutineName[];
+
+/** Name of the routine whose address is in a control word, if it is one of them. */
+export function routineAt(word: number): RoutineName | undefined {
+  return NAMES[(word - Control.ROUTINES) / 2];
+}
+
+/** Room for the routines. */
+export const ROUTINE_BYTES = 4096;
+
+/** Calls a routine. */
+export function callRoutine(asm: X64Assembler, name: RoutineName): void {
+  asm.call(qword(mem(rbx, 4 * (Control.ROUTINES + 2 * NAMES.indexOf(name)))));
+}
+
+/** The routines in their place. */
+export interface Routines {
+  /** Stores their addresses in the control words. */
+  activate(): void;
+}
+
+/** Writes the routines at `offset`. */
+export function writeRoutines(memory: ExecutableMemory, offset: number): Routines {
+  const asm = createAssembler();
+  const labels = Object.fromEntries(NAMES.map((name) => [name, asm.label(name)])) as Record<
+    RoutineName,
+    Label
+  >;
+  for (const name of NAMES) {
+    asm.bind(labels[name]);
+    ROUTINES[name](asm, labels);
+  }
+  const { bytes, offsetOf } = finish(asm);
+  if (bytes.length > ROUTINE_BYTES) throw new Error(`The routines take ${bytes.length} bytes: this is a bug`);
+  memory.write(offset, bytes);
+  const addresses = Int32Array.from(NAMES.flatMap((name) => {
+    const address = memory.address(offset + offsetOf(labels[name]));
+    return [Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n))];
+  }));
+  return { activate: () => I32.set(addresses, Control.ROUTINES) };
+}

@@ -1,0 +1,159 @@
+/**
+ * What is told of what happens to hot code: a line for each event as it happens, for people or as JSON for tools, sums
+ * of them all, and the lines that the Linux profiler wants. It decides how events are told and nothing else.
+ *
+ *     hot       fib, fib.unna:1, by its calls
+ *     compiled  fib, fib.unna:1, 1014 bytes in 231 µs
+ *     patched   fib, fib.unna:1, 45 holes
+ *     exit      fib, fib.unna:2, pc 7, overflow, once
+ */
+
+import type { LoadedFunction } from "./machine.ts";
+import { type Code, EXIT_REASONS, type JitEvent } from "./backend.ts";
+import { VIEW_VERSION } from "./native_views.ts";
+
+/** An event as lines of text, each with its end. */
+function printEvent(event: JitEvent): string {
+  switch (event.kind) {
+    case "hot":
+      return line("hot", event.loaded, event.because === "loop" ? "by a loop" : "by its calls", event.pc);
+    case "compiled": {
+      const { code, microseconds, compilation } = event, { loaded } = code.hot;
+      const again = compilation === 1 ? "" : `, for the ${ordinal(compilation)} time`;
+      const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}`;
+      const holes = code.draft.fixups.length;
+      return line("compiled", loaded, cost) +
+        line("patched", loaded, `${holes} ${holes === 1 ? "hole" : "holes"}`);
+    }
+    case "exit": {
+      const { code, exit, count } = event;
+      const times = count === 1 ? "once" : `${count} times`;
+      return line("exit", code.hot.loaded, `pc ${exit.pc}, ${exit.reason}, ${times}`, exit.pc);
+    }
+    case "refused":
+      return line("gave up", event.loaded, event.because);
+    case "evicted":
+      return line("evicted", event.code.hot.loaded, `${event.code.bytes.length} bytes`);
+  }
+}
+
+/** An event as lines of JSON, each with its end. */
+function eventToJson(event: JitEvent): string {
+  const json = (kind: string, loaded: LoadedFunction, pc: number | null, details: object) =>
+    JSON.stringify({ jit: kind, version: VIEW_VERSION, ...place(loaded, pc), ...details }) + "\n";
+  switch (event.kind) {
+    case "hot":
+      return json("hot", event.loaded, event.pc, { because: event.because, pc: event.pc });
+    case "compiled": {
+      const { code, microseconds, compilation } = event, { loaded } = code.hot;
+      return json("compiled", loaded, null, {
+        bytes: code.bytes.length,
+        microseconds: Math.round(microseconds),
+        compilation,
+      }) +
+        json("patched", loaded, null, { holes: code.draft.fixups.length });
+    }
+    case "exit": {
+      const { code, exit, count } = event, meaning = EXIT_REASONS[exit.reason];
+      return json("exit", code.hot.loaded, exit.pc, { ...exit, meaning, count });
+    }
+    case "refused":
+      return json("gave up", event.loaded, null, { because: event.because });
+    case "evicted":
+      return json("evicted", event.code.hot.loaded, null, { bytes: event.code.bytes.length });
+  }
+}
+
+function line(kind: string, loaded: LoadedFunction, details: string, pc: number | null = null): string {
+  const { function: name, path, line } = place(loaded, pc);
+  return `${kind.padEnd(10)}${name}, ${path}:${line}, ${details}\n`;
+}
+
+/** The function, and the line of an instruction or of its beginning. */
+function place({ proto, source }: LoadedFunction, pc: number | null) {
+  const offset = pc === null ? proto.start : proto.spans[2 * pc] ?? proto.start;
+  return { function: proto.name, path: source.path, line: source.position(offset).line };
+}
+
+function ordinal(n: number): string {
+  return n === 2 ? "second" : n === 3 ? "third" : `${n}th`;
+}
+
+/** Sums of all events of a run. */
+export interface JitSums {
+  /** Functions that got hot. */
+  readonly hot: number;
+  readonly compilations: number;
+  /** Bytes of machine code of all compilations. */
+  readonly codeBytes: number;
+  /** Milliseconds that compiling took. */
+  readonly compileTime: number;
+  /** Functions that were given up. */
+  readonly refused: number;
+  readonly evicted: number;
+}
+
+/** Where events go, beside the sums; what is left out is not made. */
+export interface JitListener {
+  readonly json: boolean;
+  /** Takes the log. */
+  log?(text: string): void;
+  /** Takes lines for `perf`. */
+  perf?(line: string): void;
+  /** Takes each piece of code. */
+  code?(code: Code): void;
+}
+
+/** A listener's ear, and what it has heard. */
+export interface JitLog {
+  observe(event: JitEvent): void;
+  /** Sums since the last `clear`. */
+  sums(): JitSums;
+  clear(): void;
+}
+
+/** Makes a log without events. */
+export function createJitLog(listener: JitListener): JitLog {
+  let sums: JitSums = NO_EVENTS;
+  return {
+    observe(event) {
+      sums = addEvent(sums, event);
+      listener.log?.(listener.json ? eventToJson(event) : printEvent(event));
+      if (event.kind !== "compiled") return;
+      listener.perf?.(printPerfLine(event.code, event.address));
+      listener.code?.(event.code);
+    },
+    sums: () => sums,
+    clear() {
+      sums = NO_EVENTS;
+    },
+  };
+}
+
+const NO_EVENTS: JitSums = { hot: 0, compilations: 0, codeBytes: 0, compileTime: 0, refused: 0, evicted: 0 };
+
+function addEvent(sums: JitSums, event: JitEvent): JitSums {
+  switch (event.kind) {
+    case "hot":
+      return { ...sums, hot: sums.hot + 1 };
+    case "compiled":
+      return {
+        ...sums,
+        compilations: sums.compilations + 1,
+        codeBytes: sums.codeBytes + event.code.bytes.length,
+        compileTime: sums.compileTime + event.microseconds / 1000,
+      };
+    case "exit":
+      return sums;
+    case "refused":
+      return { ...sums, refused: sums.refused + 1 };
+    case "evicted":
+      return { ...sums, evicted: sums.evicted + 1 };
+  }
+}
+
+/** A line of the map file of Linux `perf`: `START SIZE name`, both in hexadecimal. */
+function printPerfLine({ bytes, hot }: Code, address: bigint): string {
+  const { function: name, path, line } = place(hot.loaded, null);
+  return `${address.toString(16)} ${bytes.length.toString(16)} ${name} ${path}:${line}\n`;
+}

@@ -1,0 +1,484 @@
+/**
+ * What hot functions turn into, in print, as JSON, and under examination: the function that is compiled, the draft with
+ * its holes, the code beside the bytecode and the source, what was patched, and why native code was left. Nothing is
+ * known here about a processor; the target reads machine code back.
+ *
+ * Places in code are offsets from its beginning, and words of linear memory have the names of what lies there, so a
+ * view of a program is the same in each run.
+ */
+
+import { views } from "./memory.ts";
+import type { SourceFile } from "./source.ts";
+import { HI_NIL, HI_OBJECT } from "./value.ts";
+import { type FunctionProto, Proto } from "./program.ts";
+import { functionsOf, type LoadedFunction } from "./machine.ts";
+import type { OpcodeDef } from "./opcodes.ts";
+import { type ListedInstruction, listInstructions, sourceLine, type Surroundings } from "./listing.ts";
+import {
+  type AnyTarget,
+  type Code,
+  type Draft,
+  EXIT_REASONS,
+  type ExitCount,
+  type HotFunction,
+  type ListingContext,
+  type MachineLine,
+  type Outside,
+} from "./backend.ts";
+
+const { I32 } = views;
+
+/** The form of all JSON here; a change of its shape is a new number. */
+export const VIEW_VERSION = 1;
+
+/** What views need beside the thing itself. */
+export interface ViewContext {
+  readonly opcodes: readonly OpcodeDef[];
+  /** Reads machine code back; there is one as soon as there is some. */
+  readonly target?: AnyTarget;
+}
+
+// ---- names -------------------------------------------------------------------------------------------------------
+
+/** A function as a program has it: its forms those of memory, its globals by the numbers of its file again. */
+function asCompiled({ loaded, code }: HotFunction, opcodes: readonly OpcodeDef[]): {
+  proto: FunctionProto;
+  surroundings: Surroundings;
+} {
+  const { proto, source } = loaded, shown = code.slice(), globals: string[] = [];
+  const names = globalNames(loaded);
+  for (let pc = 0; pc < code.length;) {
+    const words = opcodes[code[pc] & 0xFF].operands.words ?? [];
+    words.forEach((kind, i) => {
+      const at = pc + 1 + i;
+      if (kind !== "global") return;
+      shown[at] = proto.code[at];
+      globals[shown[at]] = names.get(code[at]) ?? "?";
+    });
+    pc += 1 + words.length;
+  }
+  return { proto: { ...proto, code: shown }, surroundings: { source, globals } };
+}
+
+function globalNames({ module }: LoadedFunction): Map<number, string> {
+  return new Map([...module.globals].map(([name, word]) => [word, name]));
+}
+
+/** What lies at words of linear memory, as far as a function's code has to do with it: functions and globals. */
+function wordNames({ loaded }: HotFunction): (word: number) => string | undefined {
+  const globals = globalNames(loaded), functions = functionsOf(loaded.machine);
+  return (word) => {
+    const owner = functions.find(({ word: start, proto }) =>
+      word >= start && word <= start + Proto.CODE + proto.code.length
+    );
+    if (owner === undefined) return globals.get(word);
+    const pc = word - owner.word - Proto.CODE;
+    return pc < 0 ? owner.proto.name : `${owner.proto.name}:${pc}`;
+  };
+}
+
+/** What constants are called that are objects: by their numbers. */
+function valueNames({ loaded: { word, proto } }: HotFunction): (bits: bigint) => string | undefined {
+  const names = new Map(proto.constants.map((_, n) => {
+    const low = BigInt(I32[word - 2 - 2 * n] >>> 0), high = BigInt(I32[word - 1 - 2 * n] >>> 0);
+    return [high << 32n | low, `k${n}`];
+  }));
+  const first = BigInt(HI_OBJECT >>> 0), last = BigInt(HI_NIL >>> 0);
+  return (bits) => bits >> 32n >= first && bits >> 32n < last ? names.get(bits) : undefined;
+}
+
+/** What a piece behind the instructions is called. */
+function outsideName({ kind, exit }: Outside, draft: Draft): string {
+  switch (kind) {
+    case "exit":
+      return `exit: ${draft.exits[exit].reason}`;
+    case "interpret":
+      return "interpret the callee";
+    default:
+      return kind;
+  }
+}
+
+/** What places in code are called: exits by their reason, instructions by their pc, others by their label. */
+function placeNames(draft: Draft): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  draft.labels.forEach((offset, label) => {
+    if (offset !== undefined) names.set(offset, draft.labelNames[label]);
+  });
+  // From behind: of several instructions without code of their own, the first one gives the name.
+  for (let pc = draft.entries.length - 1; pc >= 0; pc--) {
+    if (draft.entries[pc] >= 0) names.set(draft.entries[pc], `pc ${pc}`);
+  }
+  for (const piece of draft.outside) names.set(piece.offset, outsideName(piece, draft));
+  return names;
+}
+
+/** What a listing of a function's machine code may know beyond the bytes. */
+export function listingContextOf(draft: Draft): ListingContext {
+  const names = placeNames(draft), instructions = new Set(draft.entries);
+  const wanted = new Map(draft.fixups.map(({ offset, label }) => [offset, draft.labels[label]]));
+  return {
+    placeName: (to, hole) => names.get(wanted.get(hole) ?? to),
+    isData: (offset) => draft.data.has(offset),
+    // The first remark of an instruction is its name, which stands beside it anyway.
+    commentAt: (offset) => instructions.has(offset) ? undefined : draft.remarks.get(offset),
+    wordName: wordNames(draft.hot),
+    valueName: valueNames(draft.hot),
+  };
+}
+
+function listMachineCode(bytes: Uint8Array, draft: Draft, { target }: ViewContext): readonly MachineLine[] {
+  if (target === undefined) {
+    throw new Error("Machine code is to be listed, and nobody says for which processor");
+  }
+  return target.list(bytes, listingContextOf(draft));
+}
+
+/** Place of the instruction that the byte at `offset` belongs to; -1 for what belongs to all. */
+export function pcAt({ entries, outside }: Draft, offset: number): number {
+  const piece = outside.findLast((piece) => piece.offset <= offset);
+  if (piece !== undefined) return piece.pc;
+  // Of several that begin there, the last one is the one with code.
+  return entries.findLastIndex((entry) => entry >= 0 && entry <= offset);
+}
+
+// ---- listings ----------------------------------------------------------------------------------------------------
+
+/** A bytecode instruction, or a piece behind them all, with its machine code. */
+interface Section {
+  /** Null for what stands behind the instructions. */
+  readonly instruction: ListedInstruction | null;
+  readonly title: string;
+  readonly lines: readonly MachineLine[];
+}
+
+function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Section[] {
+  const { proto, surroundings } = asCompiled(draft.hot, cx.opcodes);
+  const instructions = listInstructions(surroundings, proto, cx.opcodes);
+  const heads = [
+    ...instructions.map((instruction) => ({
+      instruction,
+      offset: draft.entries[instruction.pc],
+      title: `${String(instruction.pc).padStart(4)} ${instruction.name} ${instruction.operands}`,
+    })),
+    ...draft.outside.map((piece) => {
+      const place = piece.pc < 0 ? "" : `, pc ${piece.pc}`;
+      return { instruction: null, offset: piece.offset, title: `     ${outsideName(piece, draft)}${place}` };
+    }),
+  ];
+  const lines = listMachineCode(bytes, draft, cx);
+  let at = 0;
+  return heads.map(({ instruction, title }, i) => {
+    const begin = at, end = heads[i + 1]?.offset ?? bytes.length;
+    while (at < lines.length && lines[at].offset < end) at++;
+    return { instruction, title, lines: lines.slice(begin, at) };
+  });
+}
+
+/** Sections as two columns, below the source lines that they come from. */
+function printSections(
+  sections: readonly Section[],
+  source: SourceFile,
+  lineText: (line: MachineLine) => string,
+): string[] {
+  const width = Math.min(34, Math.max(...sections.map(({ title }) => title.length)));
+  const out: string[] = [];
+  let line = 0, isInside = true;
+  for (const { instruction, title, lines } of sections) {
+    if (instruction !== null && instruction.line !== line) {
+      line = instruction.line;
+      out.push("", sourceLine({ source }, line));
+    } else if (instruction === null && isInside) {
+      isInside = false;
+      out.push("", "     | behind the instructions");
+    }
+    const texts = lines.map(lineText), fits = title.length <= width;
+    if (!fits || texts.length === 0) out.push(title.trimEnd());
+    texts.forEach((text, i) =>
+      out.push(`${(i === 0 && fits ? title : "").padEnd(width)}  ${text}`.trimEnd())
+    );
+  }
+  return out;
+}
+
+function titleOf({ hot, bytes, exits, fixups }: Draft, what: string): string {
+  const { loaded } = hot, { source, proto } = loaded;
+  const counts = `${count(bytes.length, "byte")}, ${count(fixups.length, "hole")}, ${
+    count(exits.length, "exit")
+  }`;
+  return `${what} of ${proto.name}, ${source.path}:${source.position(proto.start).line}: ${counts}`;
+}
+
+const hex = (n: number) => n.toString(16);
+const hexBytes = (bytes: Uint8Array) =>
+  Array.from(bytes, (byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join(" ");
+
+/** The bytecode of a function as it is when it is compiled, with specialised forms. */
+export function printHot(hot: HotFunction, { opcodes }: ViewContext): string {
+  const { proto, surroundings } = asCompiled(hot, opcodes), { source } = surroundings;
+  const out = [`hot ${proto.name}, ${source.path}:${source.position(proto.start).line}`];
+  let line = 0;
+  for (const listed of listInstructions(surroundings, proto, opcodes)) {
+    if (listed.line !== line) {
+      line = listed.line;
+      out.push("", sourceLine(surroundings, line));
+    }
+    out.push(listed.text);
+  }
+  return out.join("\n") + "\n";
+}
+
+/** The same as JSON text. */
+export function hotToJson(hot: HotFunction, { opcodes }: ViewContext): string {
+  const { proto, surroundings } = asCompiled(hot, opcodes);
+  const instructions = listInstructions(surroundings, proto, opcodes);
+  return JSON.stringify({
+    ...identity(hot),
+    instructions: instructions.map(({ pc, name, operands, line }) => ({ pc, opcode: name, operands, line })),
+  });
+}
+
+/** Bytes and holes of a draft, and what each hole wants. */
+export function printDraft(draft: Draft, cx: ViewContext): string {
+  const { bytes, fixups, labels } = draft, names = placeNames(draft);
+  const isHole = new Set(
+    fixups.flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
+  );
+  const lineText = ({ offset, length, text }: MachineLine) => {
+    const shown = Array.from(
+      bytes.subarray(offset, offset + length),
+      (byte, i) => isHole.has(offset + i) ? "__" : byte.toString(16).toUpperCase().padStart(2, "0"),
+    );
+    return `${hex(offset).padStart(5)}  ${shown.join(" ").padEnd(32)}${text}`;
+  };
+  const out = [
+    titleOf(draft, "draft"),
+    ...printSections(sectionsOf(bytes, draft, cx), draft.hot.loaded.source, lineText),
+    "",
+    "     | holes",
+    ...fixups.map(({ offset, size, end, label, kind }) => {
+      const to = labels[label], place = to === undefined ? "nowhere" : `${hex(to)} (${names.get(to)})`;
+      return `${hex(offset).padStart(9)}  ${count(size, "byte")} for a ${kind} from ${hex(end)} to ${place}`;
+    }),
+  ];
+  return out.join("\n") + "\n";
+}
+
+/** The same as JSON text. */
+export function draftToJson(draft: Draft, cx: ViewContext): string {
+  const { hot, bytes, labels, fixups } = draft, names = placeNames(draft);
+  return JSON.stringify({
+    ...identity(hot),
+    bytes: hexBytes(bytes),
+    ...sectionsToJson(sectionsOf(bytes, draft, cx)),
+    fixups: fixups.map(({ offset, size, end, label, kind }) => {
+      const to = labels[label] ?? null;
+      return { offset, size, end, kind, to, place: to === null ? null : names.get(to) };
+    }),
+    exits: draft.exits,
+  });
+}
+
+/** Source, bytecode and machine code side by side, each machine instruction with its purpose. */
+export function printCode(code: Code, cx: ViewContext): string {
+  const { draft, bytes } = code;
+  const lineText = ({ offset, text, purpose }: MachineLine) =>
+    `${hex(offset).padStart(5)}  ${purpose === "" ? text : `${text.padEnd(36)}; ${purpose}`}`;
+  const out = [
+    titleOf(draft, "code"),
+    ...printSections(sectionsOf(bytes, draft, cx), draft.hot.loaded.source, lineText),
+  ];
+  return out.join("\n") + "\n";
+}
+
+/** The same as JSON text. */
+export function codeToJson(code: Code, cx: ViewContext): string {
+  const { draft, bytes, exits } = code;
+  return JSON.stringify({
+    ...identity(code.hot),
+    bytes: hexBytes(bytes),
+    ...sectionsToJson(sectionsOf(bytes, draft, cx)),
+    exits,
+  });
+}
+
+function identity({ loaded }: HotFunction) {
+  const { source, proto } = loaded;
+  return {
+    version: VIEW_VERSION,
+    function: proto.name,
+    path: source.path,
+    line: source.position(proto.start).line,
+  };
+}
+
+function sectionsToJson(sections: readonly Section[]) {
+  const instructions = sections.flatMap(({ instruction, lines }) =>
+    instruction === null ? [] : [{
+      pc: instruction.pc,
+      opcode: instruction.name,
+      operands: instruction.operands,
+      line: instruction.line,
+      machine: lines,
+    }]
+  );
+  const outside = sections.flatMap(({ instruction, title, lines }) =>
+    instruction === null ? [{ title: title.trim(), machine: lines }] : []
+  );
+  return { instructions, outside };
+}
+
+/** What jump-patch has changed, hole by hole. */
+export function printPatches(code: Code): string {
+  const { draft } = code, names = placeNames(draft);
+  const out = [titleOf(draft, "patches"), "", "   offset  before       after        why"];
+  code.patches.forEach(({ offset, before, after }, i) => {
+    const reason = patchReason(draft, i, names);
+    out.push(
+      `${hex(offset).padStart(9)}  ${hexBytes(before).padEnd(13)}${hexBytes(after).padEnd(13)}${reason}`,
+    );
+  });
+  return out.join("\n") + "\n";
+}
+
+/** The same as JSON text. */
+export function patchesToJson(code: Code): string {
+  const { draft } = code, names = placeNames(draft);
+  return JSON.stringify({
+    ...identity(code.hot),
+    patches: code.patches.map(({ offset, before, after }, i) => ({
+      offset,
+      before: hexBytes(before),
+      after: hexBytes(after),
+      reason: patchReason(draft, i, names),
+    })),
+  });
+}
+
+/** Why hole `i` was filled: from which instruction the way leads where. */
+function patchReason(draft: Draft, i: number, names: ReadonlyMap<number, string>): string {
+  const { offset, label, kind } = draft.fixups[i], to = draft.labels[label]!;
+  const piece = draft.outside.findLast((piece) => piece.offset <= offset);
+  const place = piece === undefined ? `pc ${pcAt(draft, offset)}` : outsideName(piece, draft);
+  return `${kind} from ${place} to ${names.get(to) ?? hex(to)}, at ${hex(to)}`;
+}
+
+/** Why native code was left, by function and line, and how often. */
+export function printExits(exits: readonly ExitCount[]): string {
+  if (exits.length === 0) return "native code was never left early\n";
+  const out: string[] = [];
+  for (const [loaded, own] of byFunction(exits)) {
+    const { source, proto } = loaded, total = own.reduce((sum, { count }) => sum + count, 0);
+    if (out.length > 0) out.push("");
+    out.push(
+      `exits of ${proto.name}, ${source.path}:${source.position(proto.start).line}: ${grouped(total)} in all`,
+    );
+    let line = 0;
+    for (const exit of own) {
+      if (exit.line !== line) {
+        line = exit.line;
+        out.push("", sourceLine(loaded, line));
+      }
+      const times = count(exit.count, "time").padEnd(16);
+      out.push(
+        `         ${times} pc ${String(exit.pc).padEnd(4)} ${exit.reason}: ${EXIT_REASONS[exit.reason]}`,
+      );
+    }
+  }
+  return out.join("\n") + "\n";
+}
+
+/** The same as JSON text. */
+export function exitsToJson(exits: readonly ExitCount[]): string {
+  const functions = [...byFunction(exits)].map(([loaded, own]) => ({
+    function: loaded.proto.name,
+    path: loaded.source.path,
+    exits: own.map(({ pc, line, reason, count }) => ({
+      pc,
+      line,
+      reason,
+      meaning: EXIT_REASONS[reason],
+      count,
+    })),
+  }));
+  return JSON.stringify({ version: VIEW_VERSION, functions });
+}
+
+/** Functions that were left most often first, and the exits of each in the order of its lines. */
+function byFunction(exits: readonly ExitCount[]): Map<LoadedFunction, (ExitCount & { line: number })[]> {
+  const placed = exits.map((exit) => {
+    const { source, proto } = exit.loaded;
+    return { ...exit, line: source.position(proto.spans[2 * exit.pc]).line };
+  });
+  const total = (own: readonly ExitCount[]) => own.reduce((sum, { count }) => sum + count, 0);
+  const groups = [...Map.groupBy(placed, ({ loaded }) => loaded)].map(([loaded, own]) =>
+    [loaded, own.sort((a, b) => a.line - b.line || a.pc - b.pc)] as const
+  );
+  return new Map(groups.sort(([, a], [, b]) => total(b) - total(a)));
+}
+
+// ---- examining ---------------------------------------------------------------------------------------------------
+
+/**
+ * Verifies a draft: each instruction has its place, in their order, and each hole lies within the bytes.
+ * @throws {Error} if a pass has made something else
+ */
+export function checkDraft(draft: Draft): void {
+  const { hot, bytes, entries, fixups, labels, exits } = draft, size = bytes.length;
+  if (entries.length !== hot.code.length) {
+    throw new Error(`${entries.length} places for ${hot.code.length} words`);
+  }
+  let before = 0;
+  entries.forEach((entry, pc) => {
+    if (entry < 0) return;
+    if (entry < before || entry > size) throw new Error(`pc ${pc} begins at ${entry}, behind ${before}`);
+    before = entry;
+  });
+  for (const { offset, size: length, end, label } of fixups) {
+    if (!(offset >= 0 && offset + length <= end && end <= size)) {
+      throw new Error(`A hole at ${offset} does not lie in the ${size} bytes`);
+    }
+    if (!(label >= 0 && label < labels.length)) throw new Error(`The hole at ${offset} wants no label`);
+  }
+  for (const { pc, reason } of exits) {
+    if (!(reason in EXIT_REASONS)) throw new Error(`'${reason}' is no reason to leave`);
+    if (!(entries[pc] >= 0)) throw new Error(`An exit leaves at word ${pc}, where no instruction begins`);
+  }
+}
+
+/**
+ * Verifies code: it is its draft, but for the holes, and these lead where they should.
+ * @throws {Error} if a pass has made something else
+ */
+export function checkCode(code: Code): void {
+  const { draft, bytes } = code, view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length !== draft.bytes.length) {
+    throw new Error(`${bytes.length} bytes were made of ${draft.bytes.length}`);
+  }
+  // Holes are in the order of their offsets; between them, nothing has changed.
+  let at = 0;
+  for (const { offset, size, end, label } of draft.fixups) {
+    const distance = size === 1 ? view.getInt8(offset) : view.getInt32(offset, true);
+    if (end + distance !== draft.labels[label]) {
+      throw new Error(`The hole at ${offset} leads to ${end + distance}, not to ${draft.labels[label]}`);
+    }
+    checkSame(at, offset);
+    at = offset + size;
+  }
+  checkSame(at, bytes.length);
+
+  function checkSame(from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if (bytes[i] !== draft.bytes[i]) throw new Error(`The byte at ${i}, which is in no hole, has changed`);
+    }
+  }
+}
+
+function count(n: number, noun: string): string {
+  return `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** `1 234 567` */
+function grouped(n: number): string {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, " ");
+}
