@@ -38,7 +38,9 @@ export type ExitReason = keyof typeof EXIT_REASONS;
 export interface Site<L = unknown> {
   /** Operands as the row's kinds have them: numbers of registers and constants, or plain numbers. */
   readonly a: number;
+  /** The second operand. */
   readonly b: number;
+  /** The third one. */
   readonly c: number;
   /** Operand word `index` behind the instruction word. */
   word(index: number): number;
@@ -50,8 +52,9 @@ export interface Site<L = unknown> {
   readonly nextPc: number;
   /** The next instruction. */
   readonly next: L;
-  /** Where the instruction jumps to, and whether that is backward. */
+  /** Where the instruction jumps to. */
   readonly target: L;
+  /** Whether that is backward. */
   readonly backward: boolean;
   /** A place that leaves this instruction to the interpreter. */
   exit(reason: ExitReason): L;
@@ -71,6 +74,7 @@ export type Templates<A, L, N extends string = string> = { readonly [K in N]: Te
 
 /** A function that is to be compiled. */
 export interface HotFunction {
+  /** The function as it lies in memory. */
   readonly loaded: LoadedFunction;
   /** Whether executed instructions are to be counted, in the control word `EXECUTED_NATIVE`. */
   readonly count: boolean;
@@ -80,11 +84,17 @@ export interface HotFunction {
 
 /** A hole in a draft: `size` bytes at `offset` that want the distance from `end` to a label. */
 export interface Fixup {
+  /** Where the hole begins. */
   readonly offset: number;
+  /** Its bytes. */
   readonly size: 1 | 4;
+  /** Index of the label that is wanted. */
   readonly label: number;
+  /** The offset from which the processor counts. */
   readonly end: number;
+  /** What wants it: a jump, a call, memory beside the code. */
   readonly kind: string;
+  /** What the instruction is for. */
   readonly reason: string;
 }
 
@@ -92,6 +102,7 @@ export interface Fixup {
 export interface Exit {
   /** Place of the instruction in the function's code. */
   readonly pc: number;
+  /** Why it leaves. */
   readonly reason: ExitReason;
 }
 
@@ -103,6 +114,7 @@ export interface Assembled {
   readonly labels: readonly (number | undefined)[];
   /** What each label is called. */
   readonly labelNames: readonly string[];
+  /** The holes, in the order of their offsets. */
   readonly fixups: readonly Fixup[];
   /** What templates said about instructions, by offset. */
   readonly remarks: ReadonlyMap<number, string>;
@@ -112,7 +124,9 @@ export interface Assembled {
 
 /** A piece of code behind the instructions: an exit, a look at the outside, a call into the interpreter, a detour. */
 export interface Outside {
+  /** What it is there for. */
   readonly kind: "exit" | "poll" | "interpret" | "detour";
+  /** Where it begins. */
   readonly offset: number;
   /** Place of the instruction that it belongs to. */
   readonly pc: number;
@@ -122,7 +136,9 @@ export interface Outside {
 
 /** Machine code with holes, as template-JIT leaves it. */
 export interface Draft extends Assembled {
+  /** What was compiled. */
   readonly hot: HotFunction;
+  /** All exits by number. */
   readonly exits: readonly Exit[];
   /** In the order of their offsets, behind all instructions. */
   readonly outside: readonly Outside[];
@@ -132,18 +148,27 @@ export interface Draft extends Assembled {
 
 /** A change to a piece of code. */
 export interface Patch {
+  /** Where it begins. */
   readonly offset: number;
+  /** The bytes before. */
   readonly before: Uint8Array;
+  /** The bytes after. */
   readonly after: Uint8Array;
+  /** Why they were changed. */
   readonly reason: string;
 }
 
 /** Machine code that is ready to be placed anywhere. */
 export interface Code {
+  /** What was compiled. */
   readonly hot: HotFunction;
+  /** What it was made of. */
   readonly draft: Draft;
+  /** The code itself. */
   readonly bytes: Uint8Array;
+  /** For each word of the function's code the offset of its instruction; -1 for operand words. */
   readonly entries: Int32Array;
+  /** All exits by number. */
   readonly exits: readonly Exit[];
   /** What the holes were filled with; made anew each time it is asked for. */
   readonly patches: readonly Patch[];
@@ -155,6 +180,7 @@ export interface ListingContext {
   placeName?(target: number, hole: number): string | undefined;
   /** Whether eight bytes of data begin here. */
   isData?(offset: number): boolean;
+  /** What was said about the instruction that begins here. */
   commentAt?(offset: number): string | undefined;
   /** What lies at a word of linear memory. */
   wordName?(word: number): string | undefined;
@@ -164,7 +190,9 @@ export interface ListingContext {
 
 /** An instruction of machine code, in words. */
 export interface MachineLine {
+  /** Where it begins. */
   readonly offset: number;
+  /** Its bytes. */
   readonly length: number;
   /** As an assembler would have it, with names for what has one. */
   readonly text: string;
@@ -174,16 +202,23 @@ export interface MachineLine {
 
 /** What an assembler has to offer for template-JIT. */
 export interface Assembler<L> {
+  /** Where the next instruction will begin. */
   readonly offset: number;
+  /** A new label, to be bound to a place. */
   label(name?: string): L;
+  /** The label is here. */
   bind(label: L): void;
+  /** Says what the next instruction is for. */
   comment(text: string): void;
+  /** Ends the work: what has been made. */
   finish(): Assembled;
 }
 
 /** A kind of processor: how instructions are turned into its code. */
 export interface Target<A extends Assembler<L>, L> {
+  /** How each opcode is written. */
   readonly templates: Templates<A, L>;
+  /** An assembler for one piece of code. */
   assembler(): A;
   /** Writes a jump to a label. */
   jump(asm: A, label: L): void;
@@ -240,6 +275,7 @@ export type JitEvent =
 
 /** Native code did what the processor forbids. The message is a report for people: where, and the code around. */
 export class NativeFault extends Error {
+  /** What stack traces call it. */
   override readonly name = "NativeFault";
 }
 
@@ -268,6 +304,7 @@ export interface BackendContext {
   readonly threshold: number;
   /** The hot stage: template-jit and jump-patch. */
   readonly compileHot: CompileHot;
+  /** How native code is to be run. */
   readonly native?: NativeOptions;
   /** Is told what happens to hot code. */
   observe?(event: JitEvent): void;
@@ -275,7 +312,9 @@ export interface BackendContext {
 
 /** How often an exit was taken, in all compilations of its function. */
 export interface ExitCount extends Exit {
+  /** The function that it leaves. */
   readonly loaded: LoadedFunction;
+  /** How often it was taken. */
   readonly count: number;
 }
 
@@ -295,7 +334,9 @@ export interface Runner {
 
 /** Something that a backend needs or offers, and how it is on this machine. */
 export interface Finding {
+  /** What was tried. */
   readonly what: string;
+  /** Whether it works. */
   readonly ok: boolean;
   /** A few words: which, how fast, or why not. */
   readonly details: string;

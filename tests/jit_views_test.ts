@@ -5,13 +5,16 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
+  type BackendContext,
   createRuntime,
   definePass,
   OptionError,
   type Plugin,
+  type Runner,
   type Runtime,
   type RuntimeOptions,
 } from "../mod.ts";
+import { interp } from "../backends/interp.ts";
 import { x64 } from "../backends/x64/mod.ts";
 import { MNEMONICS } from "../backends/x64/encodings.ts";
 import { createReader, hasMeaning } from "../backends/x64/purpose.ts";
@@ -322,6 +325,70 @@ test("without a backend asked for, what is hot for long becomes machine code", a
   assertEquals(short.stdout, "249500\n");
   assertEquals(short.runtime.stats().native, null);
   short.runtime.dispose();
+});
+
+test("a program goes over to machine code in the middle of a task, too", async () => {
+  const text = `async function work(n) {
+  await ucoreTimer.sleep(1);
+  var s = 0;
+  for (var i = 0; i < n; i += 1) s = s + i;
+  return s;
+}
+var long = work(10000000);
+var short = work(20);
+print await long;
+print await short;
+`;
+  const { stdout, runtime } = await run({ backend: undefined as unknown as string }, text);
+  assertEquals(stdout, "49999995000000\n190\n");
+  assert(runtime.stats().native!.compilations >= 1);
+  runtime.dispose();
+});
+
+/** A backend that interprets, and once has something to wait for. */
+function slowBackend(name: string, until: Promise<void>): Plugin {
+  const open = (context: BackendContext): Runner => {
+    let isAsked = false;
+    const wait = () => {
+      if (isAsked) return null;
+      isAsked = true;
+      return until;
+    };
+    return { ...interp.open(context), wait };
+  };
+  return { name, doc: "A test.", backends: [{ name, doc: "A test.", probe: () => ({ ok: true }), open }] };
+}
+
+Deno.test("while a program waits for its backend, others run, and it may be called or disposed of", async () => {
+  const text =
+    "function inc(n) { return n + 1; }\nfunction deep(n) { if (n == 0) return 0; return inc(deep(n - 1)); }\n" +
+    "print deep(1000);\n";
+  for (const isDisposed of [false, true]) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let stdout = "";
+    const first = createRuntime({
+      backend: "slow",
+      plugins: [slowBackend("slow", promise)],
+      heap: 64 << 20,
+      stdout: (bytes) => stdout += new TextDecoder().decode(bytes),
+    });
+    const running = first.runSource("first.unna", text);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(stdout, "", "it waits");
+    const called = isDisposed ? null : first.call("deep", 500);
+    // One that would wait as well does not, since the stacks are the first one's.
+    const second = await run({ backend: "slow", plugins: [slowBackend("slow", promise)] }, text);
+    assertEquals(second.stdout, "1000\n");
+    assertEquals(await second.runtime.call("deep", 2000), 2000);
+    if (isDisposed) first.dispose();
+    resolve();
+    assertEquals(await running, 0);
+    assertEquals(stdout, isDisposed ? "" : "1000\n");
+    if (called !== null) assertEquals(await called, 500);
+    assertEquals(await second.runtime.call("deep", 300), 300);
+    second.runtime.dispose();
+    if (!isDisposed) first.dispose();
+  }
 });
 
 test("runtimes go over to machine code one at a time, and can be called while they do", async () => {
