@@ -54,8 +54,8 @@ const USAGE = `Usage: cli.ts [OPTIONS] FILE [ARGS...]     run a program (- reads
 
 const HELP = `
 Running
-  --backend=NAME    interp: only interpret; x64: run what is hot as machine code. Without it, x64 where
-                    it works: on x86-64 Linux, with --allow-ffi
+  --backend=NAME    interp: only interpret; x64: run what is hot as machine code (with --allow-ffi, on
+                    x86-64). Without it: interpret, and go over to x64 if that pays and works
   --heap=SIZE       use at most this much memory: 64M, 1G (default 1G)
   --threshold=N     call loops and functions hot after N rounds or calls (default 100)
   --timeout=N       end the program after N seconds, exit code 124

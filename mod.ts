@@ -209,8 +209,8 @@ export type HostFunction = (...args: HostValue[]) => HostValue | void | Promise<
 /** How a runtime is set up. */
 export interface RuntimeOptions {
   /**
-   * The backend's name: `interp` or `x64`. Without it, `x64` runs what is hot where it works. One that does not work here
-   * gives way to the interpreter.
+   * The backend's name: `interp` or `x64`; one that does not work here gives way to the interpreter. Without it, programs
+   * begin in the interpreter, and go over to `x64` if they are hot for long and it works here.
    */
   readonly backend?: string;
   /** How executable memory is made: `dual`, the default where it works, or `mprotect`. */
@@ -556,6 +556,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       if (backend !== interpreter) await prepareNative(backend);
       const probe = backend.probe(native);
       if (probe.ok) return runner = backend.open(context);
+      jitLog = null;
       const details = { backend: backend.name, because: probe.because };
       tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
       return runner = interpreter.open(context);
@@ -565,7 +566,9 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     // Instructions are to be counted from the first one on, so the choice is made now.
     if (context.count) {
       await prepareNative(preferred);
-      return runner = (preferred.probe(native).ok ? preferred : interpreter).open(context);
+      if (preferred.probe(native).ok) return runner = preferred.open(context);
+      jitLog = null;
+      return runner = interpreter.open(context);
     }
     return runner = openLazily(preferred, interpreter, context, () => prepareNative(preferred));
   }
@@ -587,7 +590,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
           const { source, proto } = code.hot.loaded, functionName = proto.name;
           if ((options.functionName ?? functionName) !== functionName) return;
           const text = json ? patchesToJson(code) : printPatches(code);
-          log.dumps.push({ name: "patches", path: source.path, functionName, text });
+          log.dumps.push({ name: "patches", path: source.path, stage: "hot", text });
         },
       }),
     });
@@ -674,7 +677,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     const reports = await import("./core/reports.ts");
     switch (what) {
       case "dumps":
-        return reports.printDumps(log.dumps.filter(({ functionName }) => functionName === undefined), json);
+        return reports.printDumps(log.dumps.filter(({ stage }) => stage === "load"), json);
       case "native":
         return showsNative ? nativeReport(reports) : "";
       case "time":
@@ -689,7 +692,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   /** What the program that ran last has become. */
   async function nativeReport(reports: typeof import("./core/reports.ts")): Promise<string> {
     if (jitLog === null) return json ? "" : "The interpreter ran everything; there is no machine code\n";
-    const dumps = log.dumps.filter(({ functionName }) => functionName !== undefined);
+    const dumps = log.dumps.filter(({ stage }) => stage === "hot");
     if (driver.dump.includes("exits")) {
       const { exitsToJson, printExits } = await import("./core/native_views.ts");
       const exits = (runner?.exits?.() ?? []).filter(({ loaded }) =>
@@ -699,7 +702,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       dumps.push({
         name: "exits",
         path,
-        functionName: "",
+        stage: "hot",
         text: json ? exitsToJson(exits) : printExits(exits),
       });
     }

@@ -364,8 +364,8 @@ export interface Dump {
   readonly name: string;
   /** The file, as messages show it. */
   readonly path: string;
-  /** The function, if it is of one. */
-  readonly functionName?: string;
+  /** When it was made; dumps of the hot stage are of single functions. */
+  readonly stage: Stage;
   /** The printed form, or JSON. */
   readonly text: string;
 }
@@ -505,12 +505,11 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
     const isLast = next === undefined || next.pass.to !== kind;
     const pass = index === undefined ? undefined : passes[index].pass.name;
     const hot = stage === "hot" ? beginning.artifact as HotFunction : null;
-    const of = hot === null ? {} : { functionName: hot.loaded.proto.name };
-    if (hot !== null && (options.functionName ?? of.functionName) !== of.functionName) return;
+    if (hot !== null && (options.functionName ?? hot.loaded.proto.name) !== hot.loaded.proto.name) return;
     for (const name of options.dump) {
       if (name === def.dump ? isLast : name === pass) {
         const text = options.json ? def.json(artifact, cx) : def.print(artifact, cx);
-        log.dumps.push({ name, path: source.path, ...of, text });
+        log.dumps.push({ name, path: source.path, stage, text });
       }
     }
   }

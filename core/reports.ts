@@ -59,8 +59,8 @@ export function printDumps(dumps: readonly Dump[], json: boolean): string {
     ).join("");
   }
   // Views of functions have a heading of their own.
-  const heading = ({ name, path, functionName }: Dump) =>
-    dumps.length > 1 && functionName === undefined ? `---- ${name} of ${path}\n` : "";
+  const heading = ({ name, path, stage }: Dump) =>
+    dumps.length > 1 && stage === "load" ? `---- ${name} of ${path}\n` : "";
   return dumps.map((dump) => heading(dump) + dump.text.replace(/\n*$/, "\n")).join("\n");
 }
 

@@ -416,6 +416,7 @@ Deno.test("without permission the interpreter runs; one line says why if machine
     const { code, stdout, stderr } = await cli([option, "-e", program], permissions);
     assertEquals({ code, stdout }, { code: 0, stdout: "1\n" });
     assertMatch(stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-ffi.*\n/);
+    if (option === "--dump=code") assertStringIncludes(stderr, "The interpreter ran everything");
   }
 });
 
