@@ -153,6 +153,7 @@ export type {
   Note,
   Severity,
 } from "./core/diagnostics.ts";
+export { Intrinsic } from "./core/machine.ts";
 export type {
   FutureInfo,
   Host,

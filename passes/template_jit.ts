@@ -67,7 +67,8 @@ export function compileTemplates<A extends Assembler<L>, L>(
     const { a, b, c } = operandsOf(row, word);
     const jump = row.operands.words?.indexOf("jump") ?? -1;
     const to = jump < 0 ? pc : pc + 1 + jump + code[pc + 1 + jump];
-    const known = new Map<ExitReason, L>();
+    let known: Map<ExitReason, L> | null = null;
+    interprets ||= row.operands.A === "window";
     const site: Site<L> = {
       a,
       b,
@@ -76,17 +77,14 @@ export function compileTemplates<A extends Assembler<L>, L>(
       constant: (n) => ({ low: I32[proto - 2 - 2 * n], high: I32[proto - 1 - 2 * n] }),
       proto,
       nextPc: start + nextPc,
-      get next() {
-        return labelAt(nextPc);
-      },
-      get target() {
-        return labelAt(to);
-      },
+      next: labelAt(nextPc),
+      target: labelAt(to),
       backward: to <= pc,
       exit(reason) {
-        let label = known.get(reason);
+        let label = known?.get(reason);
         if (label === undefined) {
           const made = label = asm.label(reason), index = exits.length;
+          known ??= new Map();
           known.set(reason, made);
           exits.push({ pc, reason });
           stands("exit", pc, index, () => {
@@ -105,10 +103,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
         return label;
       },
       outside: (write) => stands("detour", pc, -1, write),
-      get interpret() {
-        interprets = true;
-        return interpret;
-      },
+      interpret,
     };
     asm.bind(labelAt(pc));
     entries[pc] = asm.offset;
