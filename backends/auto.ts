@@ -3,9 +3,9 @@
  * program has been hot for a while, if that backend works here.
  *
  * Getting ready for machine code takes some 30 ms: loading the backend, finding out what works, trying the gates,
- * compiling templates that V8 sees for the first time. A program that is over by then should not pay for it, and one that is not cannot know. So it
- * is done when interpreting has cost about as much: whatever the program does then, it has not taken more than twice the
- * time of the better choice.
+ * compiling templates that V8 sees for the first time. A program that is over by then should not pay for it, and
+ * nobody can know beforehand. So it is done when interpreting has cost about as much: whatever the program does then,
+ * it has not taken more than twice the time of the better choice.
  *
  * ```text
  *   interpreter ──hot loop or call──► for more than PATIENCE? ──no──► interpreter
