@@ -42,6 +42,7 @@ import {
   trace,
   type TraceFrame,
 } from "./core/machine.ts";
+import type { RuntimeStats } from "./core/reports.ts";
 import { createWatchdog, type Interruption, type Watchdog } from "./core/watchdog.ts";
 import { copyValue, HI_EMPTY, HI_STRUCT_TYPE } from "./core/value.ts";
 import { type Converter, createConverter, type Handle, type HostValue } from "./core/convert.ts";
@@ -153,6 +154,9 @@ export type {
   Note,
   Severity,
 } from "./core/diagnostics.ts";
+export type { HeapStats } from "./core/heap.ts";
+export type { JitSums } from "./core/jit_log.ts";
+export type { NativeStats, RuntimeStats } from "./core/reports.ts";
 export { Intrinsic } from "./core/machine.ts";
 export type {
   FutureInfo,
@@ -265,53 +269,6 @@ export interface RuntimeOptions {
   readonly json?: boolean;
   /** Restricts dumps and the profile to functions of this name. */
   readonly functionName?: string;
-}
-
-/** Figures of machine code. */
-export interface NativeStats {
-  /** Functions that got hot. */
-  readonly hot: number;
-  /** How often one was compiled. */
-  readonly compilations: number;
-  /** Bytes of machine code of all compilations. */
-  readonly codeBytes: number;
-  /** Milliseconds that compiling took. */
-  readonly compileTime: number;
-  /** Functions that were given up. */
-  readonly refused: number;
-  /** How often code had to go because others needed the room. */
-  readonly evicted: number;
-  /** How often native code left an instruction to the interpreter. */
-  readonly exits: number;
-}
-
-/** Figures of the program that ran last. */
-export interface RuntimeStats {
-  /** Executed instructions; null unless they were counted (`stats` in {@linkcode RuntimeOptions}). */
-  readonly instructions: number | null;
-  /** Those among them that ran as machine code; null unless they were counted. */
-  readonly nativeInstructions: number | null;
-  /** What became machine code; null where there is none, because the interpreter runs everything. */
-  readonly native: NativeStats | null;
-  /** From the start of the program to its end, waiting included. */
-  readonly milliseconds: number;
-  /** Bytes; of all runtimes of the process since its start. */
-  readonly heap: {
-    /** The most that objects may take. */
-    readonly limit: number;
-    /** Handed out so far. */
-    readonly allocated: number;
-    /** What the last collection found alive. */
-    readonly live: number;
-    /** The most that was in use at any time. */
-    readonly peak: number;
-    /** Number of collections. */
-    readonly collections: number;
-    /** Milliseconds of all collections. */
-    readonly pauseTotal: number;
-    /** Milliseconds of the longest one. */
-    readonly pauseLongest: number;
-  };
 }
 
 /** What {@linkcode Runtime.report} tells about. */

@@ -64,13 +64,20 @@ const largeUnits = I32.subarray(LARGE_UNITS, LARGE_UNITS + BLOCKS);
 
 /** What the heap has done and holds; read by `--stats`. Sizes in bytes, times in milliseconds. */
 export interface HeapStats {
-  limit: number;
-  allocated: number;
-  collections: number;
-  live: number;
-  peak: number;
-  pauseTotal: number;
-  pauseLongest: number;
+  /** The most that objects may take. */
+  readonly limit: number;
+  /** Handed out so far. */
+  readonly allocated: number;
+  /** Number of collections. */
+  readonly collections: number;
+  /** What the last collection found alive. */
+  readonly live: number;
+  /** The most that was in use at any time. */
+  readonly peak: number;
+  /** Time of all collections. */
+  readonly pauseTotal: number;
+  /** Time of the longest one. */
+  readonly pauseLongest: number;
 }
 
 const MINIMUM_BUDGET = 16 * 1024 * 1024;

@@ -83,6 +83,7 @@ function ordinal(n: number): string {
 export interface JitSums {
   /** Functions that got hot. */
   readonly hot: number;
+  /** How often one was compiled. */
   readonly compilations: number;
   /** Bytes of machine code of all compilations. */
   readonly codeBytes: number;
@@ -90,6 +91,7 @@ export interface JitSums {
   readonly compileTime: number;
   /** Functions that were given up. */
   readonly refused: number;
+  /** How often code had to go because others needed the room. */
   readonly evicted: number;
 }
 

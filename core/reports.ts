@@ -9,22 +9,26 @@ import type { OpcodeDef } from "./opcodes.ts";
 import type { Dump, PassTiming } from "./pass.ts";
 import type { FunctionProfile } from "./engine.ts";
 import type { JitSums } from "./jit_log.ts";
+import type { HeapStats } from "./heap.ts";
 
-/** Figures of a program's run. */
-export interface Figures {
+/** RuntimeStats of machine code. */
+export interface NativeStats extends JitSums {
+  /** How often native code left an instruction to the interpreter. */
+  readonly exits: number;
+}
+
+/** RuntimeStats of a program's run. */
+export interface RuntimeStats {
+  /** Executed instructions; null unless they were counted. */
   readonly instructions: number | null;
+  /** Those among them that ran as machine code; null unless they were counted. */
   readonly nativeInstructions: number | null;
-  readonly native: (JitSums & { readonly exits: number }) | null;
+  /** What became machine code; null where there is none, because the interpreter runs everything. */
+  readonly native: NativeStats | null;
+  /** From the start of the program to its end, waiting included. */
   readonly milliseconds: number;
-  readonly heap: {
-    readonly limit: number;
-    readonly allocated: number;
-    readonly live: number;
-    readonly peak: number;
-    readonly collections: number;
-    readonly pauseTotal: number;
-    readonly pauseLongest: number;
-  };
+  /** Of all runtimes of the process since its start. */
+  readonly heap: HeapStats;
 }
 
 /** Diagnostics, each with its place. */
@@ -79,8 +83,8 @@ export function printTimings(timings: readonly PassTiming[], json: boolean): str
   return `compiling ${count(files, "file")}\n${lines.join("\n")}\n`;
 }
 
-/** Figures of a run. */
-export function printStats(figures: Figures, json: boolean): string {
+/** RuntimeStats of a run. */
+export function printStats(figures: RuntimeStats, json: boolean): string {
   if (json) return line({ stats: figures });
   const { instructions, nativeInstructions, native, milliseconds, heap } = figures;
   const rows: [string, string][] = [];
