@@ -224,8 +224,10 @@ export interface Target<A extends Assembler<L>, L> {
   jump(asm: A, label: L): void;
   /** Writes code that counts one instruction. */
   count(asm: A): void;
-  /** Writes the code of exit number `index`: the interpreter goes on at `pc`, a word of the function at `proto`. */
-  exit(asm: A, request: Request, index: number, pc: number, proto: number): void;
+  /** Writes the code of exit number `index`: the interpreter does the instruction at `pc`, a word. */
+  exit(asm: A, index: number, pc: number): void;
+  /** Writes the code by which a loop leaves for a look at the outside, to go on at `pc`. */
+  poll(asm: A, pc: number): void;
   /** Writes the code that leaves at a callee without native code. */
   interpret(asm: A): void;
   /** Reads machine code back. */

@@ -16,16 +16,15 @@
 import { views } from "../core/memory.ts";
 import { Proto } from "../core/program.ts";
 import { type OpcodeDef, OPCODES } from "../core/opcodes.ts";
-import {
-  type Assembler,
-  type Draft,
-  type Exit,
-  type ExitReason,
-  type HotFunction,
-  type Outside,
-  Request,
-  type Site,
-  type Target,
+import type {
+  Assembler,
+  Draft,
+  Exit,
+  ExitReason,
+  HotFunction,
+  Outside,
+  Site,
+  Target,
 } from "../core/backend.ts";
 
 const { I32 } = views;
@@ -89,7 +88,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
           exits.push({ pc, reason });
           stands("exit", pc, index, () => {
             asm.bind(made);
-            target.exit(asm, Request.STEP, index, start + pc, proto);
+            target.exit(asm, index, start + pc);
           });
         }
         return label;
@@ -98,7 +97,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
         const label = asm.label("poll");
         stands("poll", pc, -1, () => {
           asm.bind(label);
-          target.exit(asm, Request.POLL, 0, start + to, proto);
+          target.poll(asm, start + to);
         });
         return label;
       },

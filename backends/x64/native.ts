@@ -6,7 +6,7 @@
 import { Control } from "../../core/memory.ts";
 import type { BackendContext, Finding, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
-import { dword, eax, ecx, type Label, mem, qword, rbx } from "./operands.ts";
+import { ecx, edx, type Label, mem, qword, rbx } from "./operands.ts";
 import { type Gate, GATE_KINDS } from "./gate.ts";
 import { isRefusal, MEMORY_MODES, openLibc } from "./memory.ts";
 import { listCode } from "./report.ts";
@@ -19,12 +19,14 @@ const target: Target<X64Assembler, Label> = {
   assembler: createAssembler,
   jump: (asm, label) => asm.jmp(label),
   count: (asm) => asm.add(qword(mem(rbx, 4 * Control.EXECUTED_NATIVE)), 1),
-  exit(asm, request, index, pc, proto) {
+  exit(asm, index, pc) {
     asm.mov(ecx, pc);
-    asm.mov(dword(mem(rbx, 4 * Control.NATIVE_PROTO)), proto);
-    asm.mov(dword(mem(rbx, 4 * Control.EXIT)), index);
-    asm.mov(eax, request);
+    asm.mov(edx, index);
     asm.jmp(qword(mem(rbx, 4 * Control.STUB_EXIT)));
+  },
+  poll(asm, pc) {
+    asm.mov(ecx, pc);
+    asm.jmp(qword(mem(rbx, 4 * Control.STUB_POLL)));
   },
   interpret: (asm) => asm.jmp(qword(mem(rbx, 4 * Control.STUB_ENTER))),
   list: listCode,

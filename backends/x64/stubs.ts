@@ -3,7 +3,7 @@
  * the machine's state in the control words. Where code goes when it is left for good or comes back is `runner.ts`'s.
  *
  * ```text
- *             resume                                    exit · return · interpret
+ *             resume                                    exit · poll · return · interpret
  *  gate ────► load r12 r13 r14 r15, jump to TARGET ───► store base, pc, request ────► gate
  * ```
  */
@@ -19,6 +19,7 @@ import {
   dword,
   eax,
   ecx,
+  edx,
   esi,
   imm64,
   mem,
@@ -32,6 +33,7 @@ import {
   rbx,
   rcx,
   rip,
+  rsi,
 } from "./operands.ts";
 
 const { I32 } = views;
@@ -55,7 +57,8 @@ export interface Stubs {
 /** Writes the stubs at `offset`. */
 export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate): Stubs {
   const asm = createAssembler();
-  const resume = asm.label("resume"), leave = asm.label("exit");
+  const resume = asm.label("resume"), leave = asm.label("leave");
+  const exit = asm.label("exit"), poll = asm.label("poll"), running = asm.label("of the running function");
   const returned = asm.label("return"), interpret = asm.label("interpret");
 
   // What :native-promise: of templates.ts says. The gate has set rbx.
@@ -83,6 +86,19 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.mov(control(Control.NATIVE_PROTO), eax);
   asm.lea(ecx, mem(rax, Proto.CODE));
   asm.mov(eax, Request.CALL);
+  asm.jmp(leave);
+
+  // ecx = pc, edx = number of the exit. The function that runs lies below its window, so no exit has to name it.
+  asm.bind(exit);
+  asm.mov(control(Control.EXIT), edx);
+  asm.mov(eax, Request.STEP);
+  asm.jmp(running);
+  asm.bind(poll);
+  asm.mov(eax, Request.POLL);
+  asm.bind(running);
+  asm.mov(esi, dword(mem(r12, -8)));
+  asm.mov(esi, dword(mem(rbx, rsi, 8, 4)));
+  asm.mov(control(Control.NATIVE_PROTO), esi);
 
   // eax = request, ecx = pc, r12 = window; the proto word has been stored.
   asm.bind(leave);
@@ -99,7 +115,8 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   if (bytes.length > STUB_BYTES) throw new Error(`The stubs take ${bytes.length} bytes: this is a bug`);
   memory.write(offset, bytes);
   const addresses = ([
-    [Control.STUB_EXIT, leave],
+    [Control.STUB_EXIT, exit],
+    [Control.STUB_POLL, poll],
     [Control.STUB_RETURN, returned],
     [Control.STUB_ENTER, interpret],
   ] as const).map(([word, label]) => {
