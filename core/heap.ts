@@ -293,11 +293,6 @@ function nextMarked(from: number, end: number): number {
   return ref < end ? ref : end;
 }
 
-/** Bytes of the object at `ref`. */
-export function sizeOf(ref: number): number {
-  return unitsOf(ref) * 8;
-}
-
 /** Units of the object at `ref`. */
 export function unitsOf(ref: number): number {
   const units = I32[ref << 1] >>> 16;

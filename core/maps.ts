@@ -178,12 +178,6 @@ export function mapGetString(ref: number, string: number): number {
   return entry === 0 ? 0 : entry + VALUE;
 }
 
-/** Like {@linkcode mapGet}, for the immediate integer of these two words of a value. */
-export function mapGetInt(ref: number, low: number, high: number): number {
-  const entry = findWords(ref, low, high);
-  return entry === 0 ? 0 : entry + VALUE;
-}
-
 /** Whether there is a key equal to the value at `key`. */
 export function mapHas(ref: number, key: number): boolean {
   return find(ref, key) !== 0;

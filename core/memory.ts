@@ -73,8 +73,6 @@ export const MEMORY_BYTES: number = views.U8.byteLength;
 export const Control = {
   /** Word of the next free frame record. */
   FRAME_TOP: 16,
-  /** Word at which frame records end. */
-  FRAME_LIMIT: 17,
   /** Word that no register window may pass without asking; raised in steps up to `STACK_END` (:soft-limit:). */
   STACK_LIMIT: 18,
   /** Ref of the next free unit in the hole that is being filled. */

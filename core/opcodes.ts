@@ -35,7 +35,7 @@ import {
   resizeArray,
   safepoint,
 } from "./heap.ts";
-import { byteString, equalStrings, stringLength, stringText } from "./strings.ts";
+import { BYTE_STRING_UNITS, byteString, equalStrings, stringLength, stringText } from "./strings.ts";
 import { isKey, mapCount, mapGet, mapGetString, mapNext, mapSet, mapSetUnits, newMap } from "./maps.ts";
 import { equalValues, isComparable, lessEqual, lessThan } from "./compare.ts";
 import { concatText, concatTextUnits, valueToDisplay } from "./text.ts";
@@ -617,7 +617,7 @@ function getIndex(m: Machine, a: number, b: number, c: number): void {
       learnContainer(m, 3);
       const index = indexAt(m, b, c), string = I32[b];
       if (index < 0 || index >= stringLength(string)) return setNil(a);
-      safepoint(3);
+      safepoint(BYTE_STRING_UNITS);
       return setObject(a, Kind.STRING, byteString(U8[(I32[(string << 1) + 3] << 3 >>> 0) + index]));
     }
     default:
@@ -1029,7 +1029,7 @@ function nextElement(a: number): boolean {
       break;
     case HI_STRING:
       if (state >= stringLength(object)) return false;
-      safepoint(3);
+      safepoint(BYTE_STRING_UNITS);
       setObject(a + 4, Kind.STRING, byteString(U8[(I32[(object << 1) + 3] << 3 >>> 0) + state]));
       break;
     default: {

@@ -914,7 +914,7 @@ function divide(result: "quotient" | "remainder") {
 // ---- natives -----------------------------------------------------------------------------------------------------
 
 /** An xmm register = the number that a value in `from` is, immediate integer or double; else goes to `other`. */
-function toDouble(asm: Asm, to: Xmm, from: R64, other: Label): void {
+export function toDouble(asm: Asm, to: Xmm, from: R64, other: Label): void {
   const double = asm.label(), done = asm.label();
   asm.cmp(from, rbp);
   asm.jb(double);

@@ -31,7 +31,7 @@ import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
-import { callRoutine, type RoutineName } from "./routines.ts";
+import { callRoutine, type RoutineName, toDouble } from "./routines.ts";
 import {
   al,
   byte,
@@ -343,19 +343,8 @@ function doubles(operation: "addsd" | "subsd" | "mulsd" | "divsd", second: Secon
 
 /** An xmm register = the number in register `n`, immediate integer or double; else `exit`. Uses rax. */
 function loadNumber(asm: Asm, to: Xmm, n: number, exit: Label): void {
-  const double = asm.label("double"), done = asm.label("number");
   asm.mov(rax, R(n));
-  asm.cmp(rax, rbp);
-  asm.jb(double);
-  asm.cmp(rax, r14);
-  asm.jb(exit);
-  asm.shl(rax, 16);
-  asm.sar(rax, 16);
-  asm.cvtsi2sd(to, rax);
-  asm.jmp(done);
-  asm.bind(double);
-  asm.movq(to, rax);
-  asm.bind(done);
+  toDouble(asm, to, rax, exit);
 }
 
 function loadNumberConstant(asm: Asm, site: X64Site, to: Xmm, n: number): void {
