@@ -915,7 +915,7 @@ function divide(result: "quotient" | "remainder") {
 
 /** An xmm register = the number that a value in `from` is, immediate integer or double; else goes to `other`. */
 export function toDouble(asm: Asm, to: Xmm, from: R64, other: Label): void {
-  const double = asm.label(), done = asm.label();
+  const double = asm.label("double"), done = asm.label("number");
   asm.cmp(from, rbp);
   asm.jb(double);
   asm.cmp(from, r14);
