@@ -1,5 +1,5 @@
 /**
- * The command line: reads the arguments and hands them to `mod.ts`. Options end at the file; what follows belongs to
+ * The command line: reads the arguments and hands them to `runtime.ts`. Options end at the file; what follows belongs to
  * the program. A command without options, which is most of them, is not parsed at all, since loading a parser of
  * options would take longer than running a small program.
  *
@@ -8,10 +8,11 @@
 
 import {
   createRuntime,
-  doctor,
+  definePart,
   OptionError,
-  type Plugin,
+  PartFailure,
   PluginFailure,
+  prepare,
   type Report,
   type Runtime,
   type RuntimeOptions,
@@ -19,7 +20,10 @@ import {
   VERSION,
   writeAll,
   WriteFailure,
-} from "./mod.ts";
+} from "./runtime.ts";
+import type { Plugin } from "./mod.ts";
+
+const commands = definePart<typeof import("./commands.ts")>(import.meta, "./commands.ts");
 
 const FAILED = 1, WRONG_USAGE = 2;
 /** What a process that was ended by SIGPIPE is reported with. */
@@ -27,130 +31,110 @@ const PIPE_CLOSED = 141;
 
 /** What is to be run. */
 interface Command {
-  readonly kind: "file" | "stdin" | "code" | "check" | "doctor";
+  readonly kind: "file" | "stdin" | "code" | "check" | "doctor" | "explain" | "why" | "repl" | "new";
   /** The file or the code; for `check`, the files. */
   readonly operands: readonly string[];
   readonly options: RuntimeOptions;
   /** Printed after the run. */
   readonly reports: readonly Report[];
+  /** The file of the page that shows the run. */
+  readonly page?: string;
 }
 
-const BOOLEANS = [
-  ...["help", "version", "gc-stress", "check", "json", "time", "stats", "jit-log", "perf-map"],
-];
-const STRINGS = [
-  ...["e", "backend", "heap", "threshold", "timeout", "off", "dump", "function", "plugin"],
-  ...["exec-memory", "gate", "code-cache"],
-];
+/** What can stand in the place of a file; options.ts says what each of them does. */
+const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "doctor"];
 
-/** What can stand in the place of a file. */
-const WORDS: readonly string[] = ["check", "doctor"];
-
-const USAGE = `Usage: cli.ts [OPTIONS] FILE [ARGS...]     run a program (- reads it from standard input)
-       cli.ts [OPTIONS] -e CODE [ARGS...]  run CODE
-       cli.ts [OPTIONS] check FILE...      find mistakes without running
-       cli.ts [OPTIONS] doctor             tell what works on this machine
-`;
-
-const HELP = `
-Running
-  --backend=NAME    interp: only interpret; x64: run what is hot as machine code (with --allow-ffi, on
-                    x86-64). Without it: interpret, and go over to x64 if that pays and works
-  --heap=SIZE       use at most this much memory: 64M, 1G (default 1G)
-  --threshold=N     call loops and functions hot after N rounds or calls (default 100)
-  --timeout=N       end the program after N seconds, exit code 124
-  --exec-memory=M   how machine code is written: dual (two mappings) or mprotect (one, by turns)
-  --gate=GATE       how machine code is entered: bsearch (fast) or fnptr
-  --code-cache=SIZE keep at most this much machine code: 64K, 1M (default 32M)
-  --gc-stress       collect garbage at every opportunity, to find what is not rooted
-  --plugin=FILE     load a plugin: the default export of a module; repeatable
-
-Looking inside
-  --dump=WHAT       print tokens, ast or bytecode, or what comes out of a pass, and do not run;
-                    profile: run, then print what ran how often;
-                    hot, draft, code, patches: run, then print what hot functions became;
-                    exits: run, then print why machine code was left. A list with commas, or repeatable
-  --function=NAME   dump functions of this name only
-  --jit-log         tell what happens to hot code, a line for each event, as it happens
-  --perf-map        write /tmp/perf-PID.map, for the Linux profiler perf (needs --allow-write=/tmp)
-  --time            print how long each pass took
-  --stats           print how much ran as machine code, allocation, collections, pauses
-  --check           verify what comes out of each pass
-  --off=PASS        leave a pass out; a list with commas, or repeatable
-  --json            dumps, check, doctor, jit-log, stats and time as JSON, one object a line
-
-  --help, -h        this text
-  --version, -v     the version
-
-Dumps go to standard output, reports after a run to standard error.
-Exit codes: 0 success, 1 the program failed or has errors, 2 wrong usage,
-70 machine code faulted, which is a bug in the runtime.
-`;
+/** Where a command reads and writes: the streams of the process, or memory when `explain` shows what one prints. */
+interface Streams {
+  out(text: string): void;
+  err(text: string): void;
+  read(): Promise<Uint8Array>;
+  /** What runtimes are told about them. */
+  readonly runtime: RuntimeOptions;
+  /** Ends everything that a program has left behind. */
+  end?(code: number): never;
+}
 
 /** Runs a command line; gives the exit code. */
-async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[], streams: Streams): Promise<number> {
   try {
     const first = args[0];
     if (first !== undefined && !first.startsWith("-") && !WORDS.includes(first)) {
-      return await run({ kind: "file", operands: [first], options: { args: args.slice(1) }, reports: [] });
+      const options = { args: args.slice(1) };
+      return await run({ kind: "file", operands: [first], options, reports: [] }, streams);
     }
-    const command = await parseCommand(args);
-    return typeof command === "number" ? command : await run(command);
+    const command = await parseCommand(args, streams);
+    if (typeof command === "number") return command;
+    // Only what runs a program says all it wants by its options.
+    await prepare(["file", "stdin", "code"].includes(command.kind) ? command.options : undefined);
+    return await run(command, streams);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return PIPE_CLOSED;
     if (error instanceof WriteFailure || error instanceof ReadFailure) {
       const what = error instanceof WriteFailure ? "Writing the output" : "Reading standard input";
-      say(Deno.stderr, `${what} failed: ${error.message}\n`);
+      streams.err(`${what} failed: ${error.message}\n`);
+      return FAILED;
+    }
+    if (error instanceof PartFailure) {
+      streams.err(`${error.message}\n`);
       return FAILED;
     }
     if (error instanceof OptionError) {
-      say(Deno.stderr, `${error.message}\nTry --help.\n`);
+      streams.err(`${error.message}\nTry --help.\n`);
       return WRONG_USAGE;
     }
     if (error instanceof PluginFailure) {
-      say(Deno.stderr, await createRuntime({ color: hasColor() }).print(error.diagnostics));
+      streams.err(await createRuntime(streams.runtime).print(error.diagnostics));
       return FAILED;
     }
     const detail = error instanceof Error ? error.stack ?? error.message : String(error);
-    say(Deno.stderr, `Internal error, which is a bug in the runtime and not in the program:\n${detail}\n`);
+    streams.err(`Internal error, which is a bug in the runtime and not in the program:\n${detail}\n`);
     return FAILED;
   }
 }
 
 /** Reads the arguments; gives an exit code when there is nothing left to do. */
-async function parseCommand(args: readonly string[]): Promise<Command | number> {
-  const { parseArgs } = await import("@std/cli/parse-args");
-  const parsed = parseArgs([...args], {
-    boolean: BOOLEANS,
-    string: STRINGS,
-    collect: ["off", "dump", "plugin"],
-    alias: { help: "h", version: "v" },
+async function parseCommand(args: readonly string[], streams: Streams): Promise<Command | number> {
+  const [{ parseArgs }, { OPTIONS, printHelp, printUsage }] = await Promise.all([
+    import("@std/cli/parse-args"),
+    import("./options.ts"),
+  ]);
+  const namesOf = (rows: typeof OPTIONS) => rows.map(({ name }) => name);
+  const flags = namesOf(OPTIONS.filter(({ value }) => value === undefined));
+  const valued = namesOf(OPTIONS.filter(({ value }) => value !== undefined));
+  // The parser's types say which option is what, which they can only read off literals.
+  const parsed: Parsed = parseArgs([...args], {
+    boolean: flags,
+    string: valued,
+    collect: namesOf(OPTIONS.filter(({ repeatable }) => repeatable)),
+    alias: Object.fromEntries(
+      OPTIONS.flatMap(({ name, letter }) => letter === undefined ? [] : [[name, letter]]),
+    ),
     stopEarly: true,
     unknown(option: string, key?: string) {
       if (key === undefined) return true;
       if (key.endsWith("=")) throw new OptionError(`${option.slice(0, -1)} needs a value`);
-      const meant = suggest(key, [...BOOLEANS, ...STRINGS]);
+      const meant = suggest(key, [...flags, ...valued]);
       throw new OptionError(`Unknown option ${option}${meant === null ? "" : `; did you mean --${meant}?`}`);
     },
   });
-  checkValues(args.slice(0, args.length - parsed._.length), parsed);
+  checkValues(args.slice(0, args.length - parsed._.length), parsed, flags, valued);
   if (parsed.help) {
     const { bold } = await import("@std/fmt/colors");
-    const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
-    const headings = isColored ? HELP.replace(/^[A-Z][a-z]+( [a-z]+)?$/gm, (heading) => bold(heading)) : HELP;
-    say(Deno.stdout, USAGE + headings);
+    streams.out(printHelp(Deno.stdout.isTerminal() && !Deno.noColor ? bold : undefined));
     return 0;
   }
   if (parsed.version) {
-    say(Deno.stdout, `unnarize ${VERSION}\n`);
+    streams.out(`unnarize ${VERSION}\n`);
     return 0;
   }
 
   const operands = parsed._.map(String);
-  const dump = listOf(parsed.dump), wantsProfile = dump.includes("profile");
-  const printed = dump.filter((name) => name !== "profile");
+  const page: string | undefined = parsed.page;
+  const dump = listOf(parsed.dump), wantsProfile = dump.includes("profile") || dump.includes("all");
+  const printed = page === undefined ? dump.filter((name) => name !== "profile") : dump;
   const reports: Report[] = [];
-  if (wantsProfile) reports.push("profile");
+  if (wantsProfile && page === undefined) reports.push("profile");
   if (parsed.time) reports.push("time");
   if (parsed.stats) reports.push("stats");
   const options: RuntimeOptions = {
@@ -162,12 +146,13 @@ async function parseCommand(args: readonly string[]): Promise<Command | number> 
     perfMap: parsed["perf-map"],
     off: listOf(parsed.off),
     dump: printed,
-    compileOnly: printed.length > 0 && reports.length === 0,
+    page: page !== undefined,
+    compileOnly: printed.length > 0 && reports.length === 0 && !wantsProfile,
     plugins: await Promise.all(parsed.plugin.map(loadPlugin)),
     ...(parsed.backend !== undefined
       ? { backend: parsed.backend }
       // Machine code does not count how often it runs.
-      : wantsProfile
+      : dump.includes("profile") && page === undefined
       ? { backend: "interp" }
       : {}),
     ...(parsed["exec-memory"] === undefined ? {} : { execMemory: parsed["exec-memory"] }),
@@ -181,53 +166,118 @@ async function parseCommand(args: readonly string[]): Promise<Command | number> 
     ...(parsed.function === undefined ? {} : { functionName: parsed.function }),
   };
   if (parsed.e !== undefined) {
-    return { kind: "code", operands: [parsed.e], options: { ...options, args: operands }, reports };
+    const command = { kind: "code", operands: [parsed.e], options: { ...options, args: operands } } as const;
+    return { ...command, reports, ...(page === undefined ? {} : { page }) };
   }
   const [file, ...rest] = operands;
   if (file === undefined) {
-    say(Deno.stderr, USAGE + "Try --help.\n");
+    streams.err(printUsage() + "Try --help.\n");
     return WRONG_USAGE;
   }
-  if (file === "doctor") return { kind: "doctor", operands: rest, options, reports };
+  if (page !== undefined && WORDS.includes(file)) {
+    throw new OptionError(`--page shows the run of a program, and '${file}' runs none`);
+  }
+  if (file === "doctor" || file === "explain") return { kind: file, operands: rest, options, reports };
+  if (file === "why") {
+    if (rest.length === 0) throw new OptionError("'why' needs a place, such as fib.unna:3");
+    return { kind: "why", operands: rest, options: { ...options, args: rest.slice(1) }, reports };
+  }
   if (file === "check") {
     if (rest.length === 0) throw new OptionError("'check' needs at least one file");
     return { kind: "check", operands: rest, options, reports };
   }
+  if (file === "new") {
+    const { dir = ".", _: words } = parseArgs(rest, {
+      string: ["dir"],
+      unknown(option: string, key?: string) {
+        if (key !== undefined) throw new OptionError(`'new' has no option ${option}, only --dir=FOLDER`);
+      },
+    });
+    if (words.length !== 2) {
+      throw new OptionError("'new' needs a kind and a name, such as: new opcode square");
+    }
+    return { kind: "new", operands: [...words.map(String), dir], options, reports };
+  }
+  if (file === "repl") {
+    const [script, ...args] = rest;
+    const operands = script === undefined ? [] : [script];
+    return { kind: "repl", operands, options: { ...options, args, compileOnly: false }, reports };
+  }
   const kind = file === "-" ? "stdin" : "file";
-  return { kind, operands: [file], options: { ...options, args: rest }, reports };
+  const command = { kind, operands: [file], options: { ...options, args: rest } } as const;
+  return { ...command, reports, ...(page === undefined ? {} : { page }) };
 }
 
+/** Options as they were given, by name. */
+// deno-lint-ignore no-explicit-any
+type Parsed = Readonly<Record<string, any>> & { readonly _: readonly (string | number)[] };
+
 /** What the parser lets pass: options without their value, and values of options that take none. */
-function checkValues(given: readonly string[], parsed: Readonly<Record<string, unknown>>): void {
+function checkValues(
+  given: readonly string[],
+  parsed: Parsed,
+  flags: readonly string[],
+  valued: readonly string[],
+): void {
   for (const option of given) {
     const [, name, value] = /^--?([a-z-]+)(=.*)?$/s.exec(option) ?? [];
-    if (value !== undefined && BOOLEANS.includes(name)) throw new OptionError(`--${name} takes no value`);
+    if (value !== undefined && flags.includes(name)) throw new OptionError(`--${name} takes no value`);
   }
   const isEmpty = (value: unknown) => value === "" || (Array.isArray(value) && value.includes(""));
-  const empty = STRINGS.find((name) => isEmpty(parsed[name]));
+  const empty = valued.find((name) => isEmpty(parsed[name]));
   if (empty !== undefined) throw new OptionError(`${empty === "e" ? "-e" : `--${empty}`} needs a value`);
 }
 
-async function run({ kind, operands, options, reports }: Command): Promise<number> {
-  if (kind === "doctor") {
-    say(Deno.stdout, await doctor(options.json));
-    return 0;
+async function run({ kind, operands, options, reports, page }: Command, streams: Streams): Promise<number> {
+  switch (kind) {
+    case "doctor":
+      streams.out(await (await commands.load()).doctor(options.json));
+      return 0;
+    case "explain": {
+      const [{ explain }, { COMMANDS, OPTIONS }] = await Promise.all([
+        commands.load(),
+        import("./options.ts"),
+      ]);
+      const table = { commands: COMMANDS, options: OPTIONS, run: runCaptured };
+      streams.out(await explain(operands.join(" "), { ...options, commandLine: table }));
+      return 0;
+    }
+    case "new": {
+      const [made, name, folder] = operands;
+      streams.out(await (await commands.load()).scaffold(made, name, folder));
+      return 0;
+    }
+    case "why": {
+      const { why } = await commands.load();
+      const { text, code } = await why(operands[0], { ...streams.runtime, ...options });
+      (code === 0 ? streams.out : streams.err)(text);
+      return code;
+    }
   }
-  const runtime = createRuntime({ ...options, interruptible: true, color: hasColor() });
-  const code = await start(runtime, kind, operands, options.json ?? false);
-  if (options.dump?.length) say(Deno.stdout, await runtime.report("dumps"));
-  if (options.dump?.length) say(Deno.stderr, await runtime.report("native"));
-  for (const report of reports) say(Deno.stderr, await runtime.report(report));
+  const runtime = createRuntime({ ...options, ...streams.runtime });
+  const pageFile = page === undefined ? null : openPage(page);
+  const code = await start(runtime, kind, operands, streams, options.json ?? false);
+  if (pageFile !== null) {
+    const bytes = new TextEncoder().encode(await runtime.report("page"));
+    pageFile.truncateSync(0);
+    writeAll(pageFile, bytes);
+    pageFile.close();
+  } else if (options.dump?.length) {
+    streams.out(await runtime.report("dumps"));
+    streams.err(await runtime.report("native"));
+  }
+  for (const report of reports) streams.err(await runtime.report(report));
   // A program that ends itself or fails may leave something behind that would go on. All others end by themselves:
   // Deno keeps what V8 has compiled for the next start, which it does not when the process is ended abruptly.
-  if (runtime.outcome() !== "finished") Deno.exit(code);
+  if (runtime.outcome() !== "finished") streams.end?.(code);
   return code;
 }
 
 async function start(
   runtime: Runtime,
-  kind: Exclude<Command["kind"], "doctor">,
+  kind: Exclude<Command["kind"], "doctor" | "explain" | "why" | "new">,
   operands: readonly string[],
+  streams: Streams,
   json: boolean,
 ): Promise<number> {
   switch (kind) {
@@ -236,14 +286,17 @@ async function start(
     case "code":
       return runtime.runSource("<command line>", operands[0]);
     case "stdin":
-      return runtime.runSource(STDIN, await readStdin());
+      return runtime.runSource(STDIN, await streams.read());
+    case "repl":
+      if (operands.length > 0) await runtime.runFile(operands[0]);
+      return runtime.converse(historyFile());
     case "check": {
       let code = 0;
       for (const file of operands) {
         const found = file === "-"
-          ? await runtime.check(STDIN, await readStdin())
+          ? await runtime.check(STDIN, await streams.read())
           : await runtime.check(file);
-        say(json ? Deno.stdout : Deno.stderr, await runtime.print(found));
+        (json ? streams.out : streams.err)(await runtime.print(found));
         if (found.some(({ severity }) => severity === "error")) code = FAILED;
       }
       return code;
@@ -251,8 +304,38 @@ async function start(
   }
 }
 
+/** The file in which sessions keep what was typed, if the environment names one and may be read. */
+function historyFile(): string | undefined {
+  const variable = "UNNARIZE_HISTORY";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
+}
+
 /** What messages call the standard input. */
 const STDIN = "<standard input>";
+
+/** Runs a command line on `stdin`, and gives what it writes; the process stays as it is. */
+export async function runCaptured(
+  args: readonly string[],
+  stdin: string,
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  let stdout = "", stderr = "";
+  const out = new TextDecoder(), err = new TextDecoder();
+  const lines = stdin.replace(/\n$/, "").split("\n").values();
+  // In examples, this stands for where the project is.
+  const project = decodeURIComponent(new URL(".", import.meta.url).pathname);
+  const code = await main(args.map((arg) => arg.replaceAll("@/", project)), {
+    out: (text) => void (stdout += text),
+    err: (text) => void (stderr += text),
+    read: () => Promise.resolve(new TextEncoder().encode(stdin)),
+    runtime: {
+      stdin: () => lines.next().value ?? null,
+      stdout: (bytes) => void (stdout += out.decode(bytes, { stream: true })),
+      stderr: (bytes) => void (stderr += err.decode(bytes, { stream: true })),
+    },
+  });
+  return { code, stdout, stderr };
+}
 
 /** Thrown when standard input cannot be read. */
 class ReadFailure extends Error {}
@@ -262,6 +345,16 @@ async function readStdin(): Promise<Uint8Array> {
     return await new Response(Deno.stdin.readable).bytes();
   } catch (error) {
     throw new ReadFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** Opens the file of a page. That it can be written is known before the run; what it holds stays until the end. */
+function openPage(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { write: true, create: true });
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    throw new OptionError(`The page cannot be written to '${path}': ${because}`);
   }
 }
 
@@ -314,5 +407,11 @@ function say(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): voi
 }
 
 if (import.meta.main) {
-  Deno.exitCode = await main(Deno.args);
+  Deno.exitCode = await main(Deno.args, {
+    out: (text) => say(Deno.stdout, text),
+    err: (text) => say(Deno.stderr, text),
+    read: readStdin,
+    runtime: { interruptible: true, color: hasColor() },
+    end: Deno.exit,
+  });
 }

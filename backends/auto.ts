@@ -40,7 +40,7 @@ export function openLazily(
         hotSince = Math.min(hotSince, now);
         if (now - hotSince >= PATIENCE) {
           isDecided = true;
-          loading = prepare().then(decide);
+          if (native.isLikely?.() ?? true) loading = prepare().then(decide);
         }
       }
       return stop;

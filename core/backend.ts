@@ -72,6 +72,125 @@ export type Template<A, L> = (asm: A, site: Site<L>) => void;
 /** A template for each opcode, or the word that the interpreter does it. */
 export type Templates<A, L, N extends string = string> = { readonly [K in N]: Template<A, L> | "exit" };
 
+/** Templates of any target, as plugins bring them; the target's own kit gives them their types. */
+// deno-lint-ignore no-explicit-any
+export type AnyTemplates = { readonly [opcode: string]: Template<any, any> | "exit" };
+
+// ---- loops whose numbers live in machine registers ---------------------------------------------------------------
+
+/** The types of numbers that machine registers hold unboxed. */
+export type NumberType = "int" | "double";
+
+/** An operand of an instruction, or a register beside one. */
+export type Place = "a" | "a+1" | "a+2" | "b" | "c";
+
+/** What is known of an instruction's operands. */
+export interface LoopFacts {
+  /** The type of the number in a register, if it is known. */
+  known(place: Place): NumberType | null;
+  /** The two words of the constant that an operand names. */
+  constant(place: Place): { readonly low: number; readonly high: number };
+}
+
+/** How an instruction is written in such a loop, and what it does to what is known. */
+// deno-lint-ignore no-explicit-any
+export interface LoopTemplate<A = any, L = any> {
+  /** The registers that have to hold numbers of a type; where that is not known, it is checked. */
+  readonly takes?: { readonly [P in Place]?: NumberType };
+  /** The registers that are read from their slots. */
+  readonly slots?: readonly Place[];
+  /**
+   * The registers that are written, and with what: a number, a copy of B, something else, or, if it is what the following
+   * code wants, a number of that type.
+   */
+  readonly gives?: { readonly [P in Place]?: NumberType | "copy" | "wanted" | "other" };
+  /** Whether it writes only if it jumps. */
+  readonly givesOnJump?: boolean;
+  /** Writes the code. Until its last check has passed, it changes nothing, or the exit takes it back. */
+  write(asm: A, site: LoopSite<L>): void;
+}
+
+/** For some opcodes how they are written, or how that follows from what is known; null if it cannot be. */
+// deno-lint-ignore no-explicit-any
+export type LoopTemplates<A = any, L = any> = Readonly<
+  Record<string, LoopTemplate<A, L> | ((facts: LoopFacts) => LoopTemplate<A, L> | null)>
+>;
+
+/** An instruction of such a loop, as its template sees it. */
+export interface LoopSite<L = unknown>
+  extends Pick<Site<L>, "a" | "b" | "c" | "word" | "constant" | "outside"> {
+  /** The word of the next instruction. */
+  readonly nextPc: number;
+  /** Where the instruction jumps to. */
+  readonly target: L;
+  /** Whether that is the head of the loop. */
+  readonly backward: boolean;
+  /** The home that holds the number in a register, or -1 if its slot does. */
+  home(register: number): number;
+  /** The type of the number in a register, if it is known. */
+  known(register: number): NumberType | null;
+  /** What the instruction gives to a register: its type, and the home that it goes to, or -1 for its slot. */
+  gives(place: Place): { readonly type: NumberType | null; readonly home: number };
+  /** A place that goes on with this instruction in the other version of the loop, after `undo`. */
+  exit(undo?: () => void): L;
+  /** A place that leaves at the head, for a look at the outside. */
+  poll(): L;
+}
+
+/** What a target can do for loops whose numbers live in machine registers. */
+export interface LoopTarget<A, L> {
+  /** How many homes there are for numbers of each type. */
+  readonly homes: Readonly<Record<NumberType, number>>;
+  /** How instructions are written. */
+  readonly templates: LoopTemplates<A, L>;
+  /** Writes the check that slot `register` has a number of the type; else goes to `other`. */
+  check(asm: A, register: number, type: NumberType, other: L): void;
+  /** Writes code that loads a home from the slot of a register, which has a number of the type. */
+  load(asm: A, register: number, type: NumberType, home: number): void;
+  /** Writes code that stores a home to the slot of a register. */
+  store(asm: A, register: number, type: NumberType, home: number): void;
+}
+
+/** A loop that is to have a second version; see loops.ts of the passes. */
+export interface LoopPlan {
+  /** Place of its first instruction, the one behind LOOP. */
+  readonly head: number;
+  /** Index of that instruction, and of the last one that jumps back. */
+  readonly first: number;
+  /** Index of the last instruction that jumps back. */
+  readonly last: number;
+  /** The function's instructions. */
+  readonly instructions: readonly Decoded[];
+  /** The home of each register for each type, -1 for none. */
+  readonly homes: Readonly<Record<NumberType, Int8Array>>;
+  /** What is known before the instruction of this index; null if nothing leads there. */
+  before(index: number): Uint8Array | null;
+  /** What is known behind it, on the way that jumps or the other one. */
+  after(index: number, template: LoopTemplate | null, before: Uint8Array, jumps: boolean): Uint8Array;
+  /** How the instruction is written if this is known; null for the way it is written elsewhere. */
+  templateAt(index: number, state: Uint8Array): LoopTemplate | null;
+  /** Whether the value that a register has before the instruction of this index may still be read. */
+  isLive(index: number, register: number): boolean;
+}
+
+/** An instruction, taken apart. */
+export interface Decoded {
+  /** Its place in the function's code. */
+  readonly pc: number;
+  /** The place of the next one. */
+  readonly next: number;
+  /** Its opcode. */
+  readonly row: OpcodeDef;
+  /** Operands as in {@linkcode Site}. */
+  readonly a: number;
+  /** The second operand. */
+  readonly b: number;
+  /** The third one. */
+  readonly c: number;
+  /** Where it jumps to, or -1. */
+  readonly to: number;
+}
+
 /** A function that is to be compiled. */
 export interface HotFunction {
   /** The function as it lies in memory. */
@@ -80,6 +199,10 @@ export interface HotFunction {
   readonly count: boolean;
   /** Its code as it is now, with specialised forms and filled caches. */
   readonly code: Int32Array;
+  /** Whether its loops have run long enough to be worth planning. */
+  readonly plansLoops?: boolean;
+  /** Loops that are to have a second version. */
+  readonly loops?: readonly LoopPlan[];
 }
 
 /** A hole in a draft: `size` bytes at `offset` that want the distance from `end` to a label. */
@@ -122,10 +245,13 @@ export interface Assembled {
   readonly data: ReadonlySet<number>;
 }
 
-/** A piece of code behind the instructions: an exit, a look at the outside, a call into the interpreter, a detour. */
+/**
+ * A piece of code behind the instructions: an exit, a look at the outside, a call into the interpreter, a detour; of the
+ * second version of a loop the way in, an instruction, and the way back to the first version.
+ */
 export interface Outside {
   /** What it is there for. */
-  readonly kind: "exit" | "poll" | "interpret" | "detour";
+  readonly kind: "exit" | "poll" | "interpret" | "detour" | "loop" | "instruction" | "back";
   /** Where it begins. */
   readonly offset: number;
   /** Place of the instruction that it belongs to. */
@@ -140,6 +266,8 @@ export interface Draft extends Assembled {
   readonly hot: HotFunction;
   /** All exits by number. */
   readonly exits: readonly Exit[];
+  /** Names of opcodes that it contains and the target does not mention: not even as an exit. */
+  readonly bare: ReadonlySet<string>;
   /** In the order of their offsets, behind all instructions. */
   readonly outside: readonly Outside[];
   /** For each word of the function's code the offset at which its instruction begins; -1 for operand words. */
@@ -216,14 +344,18 @@ export interface Assembler<L> {
 
 /** A kind of processor: how instructions are turned into its code. */
 export interface Target<A extends Assembler<L>, L> {
-  /** How each opcode is written. */
+  /** What plugins call it that bring templates: the name of its backend. */
+  readonly name: string;
+  /** How each opcode is written; what is not mentioned is left to the interpreter, and told of. */
   readonly templates: Templates<A, L>;
   /** An assembler for one piece of code. */
   assembler(): A;
   /** Writes a jump to a label. */
   jump(asm: A, label: L): void;
-  /** Writes code that counts one instruction. */
-  count(asm: A): void;
+  /** Writes code that counts one instruction, or takes it back. */
+  count(asm: A, by?: 1 | -1): void;
+  /** What it can do for loops whose numbers live in machine registers. */
+  readonly loops?: LoopTarget<A, L>;
   /** Writes the code of exit number `index`: the interpreter does the instruction at `pc`, a word. */
   exit(asm: A, index: number, pc: number): void;
   /** Writes the code by which a loop leaves for a look at the outside, to go on at `pc`. */
@@ -272,14 +404,23 @@ export type JitEvent =
     readonly compilation: number;
   }
   | { readonly kind: "exit"; readonly code: Code; readonly exit: Exit; readonly count: number }
+  | {
+    readonly kind: "no-template";
+    readonly loaded: LoadedFunction;
+    /** Where it was first met. */
+    readonly pc: number;
+    /** The opcode; each is told of once. */
+    readonly opcode: string;
+    /** The target that has no template for it. */
+    readonly target: string;
+    /** What each execution costs by leaving machine code, the interpreter's work aside. */
+    readonly nanoseconds: number;
+  }
   | { readonly kind: "refused"; readonly loaded: LoadedFunction; readonly because: string }
   | { readonly kind: "evicted"; readonly code: Code };
 
-/** Native code did what the processor forbids. The message is a report for people: where, and the code around. */
-export class NativeFault extends Error {
-  /** What stack traces call it. */
-  override readonly name = "NativeFault";
-}
+/** An event of one kind. */
+export type JitEventOf<Kind extends JitEvent["kind"]> = Extract<JitEvent, { readonly kind: Kind }>;
 
 /** How native code is to be run; what is left out is chosen. */
 export interface NativeOptions {

@@ -37,7 +37,14 @@ import { bigIntAt, setSafeInt, storeBigInt } from "./arithmetic.ts";
 import { newStringBytes, newStringText, stringBytes, stringText, stringUnits } from "./strings.ts";
 import { forEachEntry, isKey, mapSet, mapSetUnits, newMap } from "./maps.ts";
 import { textOf } from "./text.ts";
-import type { Machine } from "./machine.ts";
+import {
+  isDisposed,
+  type Machine,
+  type NativeCall,
+  type NativeDef,
+  ProgramExit,
+  RuntimeFault,
+} from "./machine.ts";
 
 const { I32, F64 } = views;
 const { Kind } = value;
@@ -118,8 +125,78 @@ type Unfilled =
   | { readonly from: ReadonlyMap<HostValue, HostValue>; readonly kind: typeof Kind.MAP; readonly ref: number }
   | { readonly from: StructValue; readonly kind: typeof Kind.STRUCT; readonly ref: number };
 
-/** Makes a converter; `findType` gives the ref of the struct type that a name means, 0 if there is none. */
-export function createConverter(machine: Machine, findType: (name: string) => number): Converter {
+const converters = new WeakMap<Machine, Converter>();
+
+/** The converter of a machine. */
+export function converterOf(machine: Machine): Converter {
+  let converter = converters.get(machine);
+  if (converter === undefined) {
+    converter = createConverter(machine);
+    converters.set(machine, converter);
+  }
+  return converter;
+}
+
+/**
+ * Calls a function of the program as a task of its own, and gives its result.
+ * @throws {RuntimeFault} if it fails
+ * @throws {TypeError} if an argument is no value that a program can have
+ */
+export async function callHandle(
+  machine: Machine,
+  callee: Handle,
+  args: readonly HostValue[],
+): Promise<HostValue> {
+  const { hold, wordOf, release, toHost } = converterOf(machine);
+  const held: number[] = [];
+  try {
+    for (const each of [callee, ...args]) held.push(hold(each));
+    const store = (slot: number) => held.forEach((each, i) => copyValue(slot + 2 * i, wordOf(each)));
+    return await machine.host.callFunction(args.length, store, toHost);
+  } finally {
+    held.forEach(release);
+  }
+}
+
+/** Stores a value of TypeScript at a word that is a root. */
+export function storeHostValue(machine: Machine, to: number, value: HostValue): void {
+  const { hold, wordOf, release } = converterOf(machine);
+  const held = hold(value);
+  copyValue(to, wordOf(held));
+  release(held);
+}
+
+/** A native that takes and gives values of TypeScript. */
+export interface HostNativeDef extends Omit<NativeDef, "call" | "code" | "intrinsic"> {
+  /**
+   * Does the work. A promise makes the task that calls wait for it. What is thrown is a run-time error of the program,
+   * in the words of the error.
+   */
+  run(args: readonly HostValue[], machine: Machine): HostValue | void | Promise<HostValue | void>;
+}
+
+/** Makes a native of a function on values of TypeScript: easier to write than one on words, and slower by the copies. */
+export function defineHostNative({ run, ...def }: HostNativeDef): NativeDef {
+  return {
+    ...def,
+    call(call: NativeCall) {
+      const { machine } = call, { toHost } = converterOf(machine);
+      const args = Array.from({ length: call.count }, (_, i) => toHost(call.word(i)));
+      const store = (to: number, value: HostValue | void) => storeHostValue(machine, to, value ?? null);
+      let value: ReturnType<HostNativeDef["run"]>;
+      try {
+        value = run(args, machine);
+      } catch (error) {
+        if (error instanceof RuntimeFault || error instanceof ProgramExit) throw error;
+        return call.fail(error instanceof Error ? error.message : String(error));
+      }
+      if (value instanceof Promise) call.wait(value, store);
+      else store(call.result, value);
+    },
+  };
+}
+
+function createConverter(machine: Machine): Converter {
   safepoint(16);
   const table = newArray(8);
   machine.pinned.push(table);
@@ -139,6 +216,7 @@ export function createConverter(machine: Machine, findType: (name: string) => nu
   }
 
   function release(slot: number): void {
+    if (isDisposed(machine)) return; // the table is gone
     setNil(wordOf(slot));
     free.push(slot);
   }
@@ -146,6 +224,7 @@ export function createConverter(machine: Machine, findType: (name: string) => nu
   // ---- into the program
 
   function hold(value: HostValue): number {
+    if (isDisposed(machine)) throw new Error("The program has been disposed");
     const slot = takeSlot();
     const made = new Map<object, { kind: number; ref: number }>();
     const unfilled: Unfilled[] = [];
@@ -219,8 +298,11 @@ export function createConverter(machine: Machine, findType: (name: string) => nu
   ): void {
     if (from.kind === "float") return setDouble(word, from.value);
     if (from.kind === "struct") {
-      const type = findType(from.type);
-      if (type === 0) throw new TypeError(`The program has no global struct '${from.type}'`);
+      const global = machine.host.findGlobal(from.type);
+      if (global === 0 || I32[global + 1] !== value.HI_STRUCT_TYPE) {
+        throw new TypeError(`The program has no global struct '${from.type}'`);
+      }
+      const type = I32[global];
       checkFields(from, type);
       const count = I32[(type << 1) + 1];
       safepoint(1 + count);

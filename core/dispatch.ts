@@ -142,9 +142,12 @@ function bodyOf(row: OpcodeDef): Body {
   return body;
 }
 
-/** The statements that decode a row's operands and do what it means. */
-function writeBody(row: OpcodeDef, number: number): string {
-  const decoded = decodeOperands(row);
+/**
+ * The statements that do what a row means: they work on the local variables `$pc`, `$base` and `$proto`, end with
+ * `continue` where another instruction than the next one follows, and with `return` where the loop is to be left.
+ * `decoded` are the expressions of the operands; without them, the instruction word `w` is taken apart.
+ */
+export function writeBody(row: OpcodeDef, number: number, decoded = decodeOperands(row)): string {
   if (number >= OPCODES.length) {
     // A plugin's body may name anything in its own file, so it is called.
     return `
@@ -205,6 +208,8 @@ function operandOf(machine: Machine, kind: OperandKind | undefined, bits: number
       return machine.base + bits * 2;
     case "constant":
       return machine.proto - 2 - bits * 2;
+    case undefined:
+      return 0;
     default:
       return bits;
   }
@@ -243,6 +248,11 @@ export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
 
 /** Compiles the loop for these rows; plugins' opcodes follow the built-in ones. */
 export function makeLoop(rows: readonly OpcodeDef[] = OPCODES, options: LoopOptions = {}): Dispatch {
+  return compileText(rows, writeLoop(rows, options));
+}
+
+/** Compiles text that contains bodies of rows ({@linkcode writeBody}), and so needs what those may name. */
+export function compileText(rows: readonly OpcodeDef[], text: string): Dispatch {
   const names = ["extra"], values: unknown[] = [rows.slice(OPCODES.length).map((row) => row.exec)];
   for (const [name, value] of Object.entries(SCOPE)) {
     if (typeof value !== "number") {
@@ -250,5 +260,5 @@ export function makeLoop(rows: readonly OpcodeDef[] = OPCODES, options: LoopOpti
       values.push(value);
     }
   }
-  return new Function(...names, writeLoop(rows, options))(...values) as Dispatch;
+  return new Function(...names, text)(...values) as Dispatch;
 }

@@ -17,6 +17,7 @@ import {
   beginBody,
   beginCall,
   callBody,
+  closeAll,
   createMachine,
   defineLibrary,
   defineNative,
@@ -26,9 +27,10 @@ import {
   failTask,
   failWaiting,
   functionAt,
+  type FunctionProfile,
   functionsOf,
+  type LazyLibrary,
   type LibraryDef,
-  type LoadedFunction,
   type Machine,
   makeFault,
   type Module,
@@ -40,7 +42,10 @@ import {
   stubs,
   type Task,
   unseenFailures,
+  waitFor,
   wake,
+  whenSettled,
+  type World,
 } from "./machine.ts";
 import { OP, type OpcodeDef } from "./opcodes.ts";
 import { grantedRounds, loadProgram } from "./loader.ts";
@@ -58,12 +63,10 @@ export interface EngineOptions {
   readonly runner: Runner;
   /** Natives that are globals of every module. */
   readonly natives: readonly NativeDef[];
-  /** Libraries that are globals of every module. */
-  readonly libraries: readonly LibraryDef[];
-  /** Takes output; the bytes are valid during the call only. */
-  write(bytes: Uint8Array): void;
-  /** Brings all output to where it belongs: the program is about to wait. */
-  flush(): void;
+  /** Libraries that are globals of every module; those that are lazy are loaded when a program names them. */
+  readonly libraries: readonly (LibraryDef | LazyLibrary)[];
+  /** What natives may ask for. */
+  readonly world: World;
   /** Finds a module's file: its real path, and the path to show in messages; null if there is none. */
   resolve(path: string, importer: string): { readonly path: string; readonly display: string } | null;
   /**
@@ -71,26 +74,14 @@ export interface EngineOptions {
    * @throws {CompileFailure} if it has errors
    */
   compile(path: string, display: string): Program;
+  /** Compiles the text of a native that is written in the language. */
+  compileText(path: string, text: string): Program;
   /** Shows why a module did not compile; the import then fails. */
   report(failure: CompileFailure): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   /** Is called again and again while a program runs; may throw to end it. */
   tick?(machine: Machine): void;
-}
-
-/** How often a function and its loops ran, and what its code has become. */
-export interface FunctionProfile {
-  /** The function. */
-  readonly loaded: LoadedFunction;
-  /** How often it was called. */
-  readonly calls: number;
-  /** By place of the LOOP word in the code. */
-  readonly loops: readonly { readonly pc: number; readonly rounds: number }[];
-  /** The code with specialised forms. */
-  readonly code: Int32Array;
-  /** Whether it is machine code now, which counts neither calls nor rounds. */
-  readonly isNative: boolean;
 }
 
 /** A machine with everything around it that runs programs. */
@@ -104,14 +95,23 @@ export interface Engine {
    * @throws {ProgramExit} if the program ends itself
    */
   runMain(program: Program, path: string): Promise<void>;
+  /**
+   * Runs another program in the module of the first one, and all that it starts. An error ends all that, and what was
+   * defined before stays.
+   * @throws {RuntimeFault} if its body fails
+   * @throws {ProgramExit} if it ends the program
+   */
+  runMore(program: Program): Promise<void>;
   /** Failures of tasks that nobody awaited. */
   unseen(): RuntimeFault[];
   /**
-   * Calls the function value at the word `callee` with `count` arguments that `store` writes, and runs all that it
-   * starts. Gives the word of the result, valid until the next run.
+   * Calls a function as a task of its own: `store` writes the function at the word that it is given, and `count` arguments
+   * after it. As soon as there is a result, `take` gets its word, which is valid during the call only.
    * @throws {RuntimeFault} if the function fails
    */
-  callFunction(callee: number, count: number, store: (first: number) => void): Promise<number>;
+  callFunction<T>(count: number, store: (slot: number) => void, take: (result: number) => T): Promise<T>;
+  /** Runs everything that has been started to its end. */
+  finish(): Promise<void>;
   /** What has been counted so far. */
   profile(): FunctionProfile[];
   /** Lets go of everything; the engine cannot be used any more. */
@@ -123,6 +123,12 @@ export interface Engine {
  * that V8's better versions of the dispatch loop, which only an entry picks up, are picked up early.
  */
 const TICK = 2048;
+
+/** Words of an IMPORT instruction. */
+const IMPORT_WORDS = 2;
+
+/** Milliseconds for which tasks run one after the other before the host has its turn. */
+const TURN = 20;
 
 /** The code that runs and tasks return to: one FINISH, one TASK_END, in a function without registers. */
 function makeStubs(): void {
@@ -147,65 +153,98 @@ let isAnyWaiting = false;
 /** Makes an engine with the given parts. */
 export function createEngine(options: EngineOptions): Engine {
   // What the program before has left behind goes first: nothing below collects.
-  safepoint(
-    16 + options.natives.length + options.libraries.reduce((sum, { natives }) => sum + 1 + natives.length, 0),
-  );
+  safepoint(16 + options.natives.length);
   makeStubs();
   const { runner, opcodes } = options;
   const loaded = new Map<string, Module>();
-  const libraries = new Map<string, Module>();
+  const libraries = new Map<string, LibraryDef | LazyLibrary>();
+  const defined = new Map<string, Module>();
+  /** Files whose import waits for a library. */
+  const compiled = new Map<string, Program>();
+  /** What an import waits for. */
+  let loading: Promise<void> | null = null;
   const rounds = new Map<number, { counted: number; granted: number }>();
-  const machine = createMachine({ write: options.write, now: options.now, importModule });
+  const machine = createMachine({
+    world: options.world,
+    now: options.now,
+    importModule,
+    compileNative,
+    callFunction,
+    findGlobal,
+  });
   for (const native of options.natives) defineNative(machine, native);
-  for (const library of options.libraries) libraries.set(library.name, defineLibrary(machine, library));
+  for (const library of options.libraries) libraries.set(library.name, library);
   let mainModule: Module | null = null;
   let looping: Promise<void> | null = null;
   /** The run that waits for the backend, and what puts the machine back without it. */
   let waiting: { readonly run: Promise<void>; readonly leave: () => void } | null = null;
   let isDisposed = false;
+  /** An error that ends the program, from a run that the event loop did not begin. */
+  let fatal: { readonly error: unknown } | null = null;
+  /** Whether the body of a file is being run, or what it has started. */
+  let isRunning = false;
+  /** Reject the calls from outside that are under way. */
+  const callers = new Set<(error: unknown) => void>();
 
   return {
     machine,
     main: () => mainModule,
     async runMain(program, path) {
+      await loadLibraries(libraryNames(program));
       mainModule = newModule(machine, program.source.path, path);
       loaded.set(path, mainModule);
-      const body = loadProgram(machine, program, mainModule, opcodes, TICK);
-      machine.pinned.push(body);
+      try {
+        await runBody(program, mainModule);
+      } finally {
+        closeAll(machine);
+      }
+    },
+    async runMore(program) {
+      if (mainModule === null) throw new Error("There is no program yet that could go on");
+      if (machine.running.length + machine.suspended.size > 0) {
+        throw new Error("The program is still running");
+      }
+      await loadLibraries(libraryNames(program));
+      await runBody(program, mainModule);
+    },
+    unseen: () => unseenFailures(machine),
+    callFunction,
+    finish: loop,
+    profile,
+    dispose() {
+      waiting?.leave();
+      isDisposed = true;
+      dropTasks();
+      rejectCalls(new Error("The program has been disposed"));
+      runner.dispose?.();
+      disposeMachine(machine);
+    },
+  };
+
+  async function runBody(program: Program, module: Module): Promise<void> {
+    const body = loadProgram(machine, program, module, opcodes, TICK);
+    machine.pinned.push(body);
+    isRunning = true;
+    try {
       await perform(() => {
         beginBody(machine, body);
         return true;
       });
       await loop();
-    },
-    unseen: () => unseenFailures(machine),
-    async callFunction(callee, count, store) {
-      // Whoever called the run that waits is told how it ends.
-      while (waiting !== null) await waiting.run.catch(() => {});
-      safepoint(3);
-      const future = newFuture(machine.nextFuture++);
-      machine.pinned.push(future);
-      await perform(() => beginCall(machine, callee, count, store, future) !== Stop.WAITING);
-      while (I32[(future << 1) + 1] === FutureState.PENDING) await loop();
-      machine.pinned.splice(machine.pinned.lastIndexOf(future), 1);
-      const info = machine.futures.get(I32[(future << 1) + 4]);
-      if (info?.failure) {
-        info.seen = true;
-        throw info.failure;
-      }
-      return (future << 1) + 2;
-    },
-    profile,
-    dispose() {
-      waiting?.leave();
-      isDisposed = true;
-      machine.ready.length = 0;
-      machine.suspended.clear();
-      machine.running.length = 0;
-      runner.dispose?.();
-      disposeMachine(machine);
-    },
-  };
+    } catch (error) {
+      dropTasks();
+      closeAll(machine);
+      throw error;
+    } finally {
+      isRunning = false;
+    }
+  }
+
+  function dropTasks(): void {
+    machine.ready.length = 0;
+    machine.suspended.clear();
+    machine.running.length = 0;
+  }
 
   /**
    * A run: `begin` sets the machine up, and tells whether there is something to run. Ends before it returns, unless the
@@ -262,6 +301,11 @@ export function createEngine(options: EngineOptions): Engine {
           default:
             return null;
         }
+        if (loading !== null) {
+          const wait = loading;
+          loading = null;
+          return wait;
+        }
         if (!isAnyWaiting) {
           const wait = runner.wait?.() ?? null;
           if (wait !== null) return wait;
@@ -314,12 +358,107 @@ export function createEngine(options: EngineOptions): Engine {
     });
   }
 
-  function importModule(_machine: Machine, path: string, named: boolean, result: number): number {
-    const library = named ? libraries.get(path) : undefined;
-    if (library !== undefined) {
-      setObject(result, Kind.MODULE, library.ref);
-      return Stop.NONE;
+  async function callFunction<T>(
+    count: number,
+    store: (slot: number) => void,
+    take: (result: number) => T,
+  ): Promise<T> {
+    // Whoever called the run that waits is told how it ends.
+    while (waiting !== null) await waiting.run.catch(() => {});
+    if (isDisposed) throw new Error("The program has been disposed");
+    safepoint(3);
+    const future = newFuture(machine.nextFuture++), id = I32[(future << 1) + 4];
+    machine.pinned.push(future);
+    try {
+      const run = perform(() => beginCall(machine, count, store, future) !== Stop.WAITING);
+      if (run !== null) await run;
+    } catch (error) {
+      // It ends the program, of which the event loop may be waiting for something else.
+      if (looping !== null) fatal = { error };
+      throw error;
+    } finally {
+      // What the function has started may be due before what the event loop waits for.
+      machine.onWake?.();
     }
+    if (I32[(future << 1) + 1] === FutureState.PENDING) await settlement(future);
+    if (isDisposed) throw new Error("The program has been disposed");
+    machine.pinned.splice(machine.pinned.lastIndexOf(future), 1);
+    const failure = machine.futures.get(id)?.failure;
+    if (failure) {
+      machine.futures.delete(id); // nobody else knows this future
+      throw failure;
+    }
+    return take((future << 1) + 2);
+  }
+
+  function rejectCalls(error: unknown): void {
+    for (const reject of callers) reject(error);
+    callers.clear();
+  }
+
+  /** Waits for a pending future to be settled; rejected if the event loop fails before. */
+  function settlement(future: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      callers.add(reject);
+      whenSettled(machine, future).then(() => {
+        callers.delete(reject);
+        resolve();
+      });
+      // A reaction to the loop's own promise would be kept for as long as the loop runs, one for each call.
+      if (looping === null) loop().catch(() => {});
+    });
+  }
+
+  /** The libraries that a program names, as globals or in imports, and that are not defined yet. */
+  function libraryNames(program: Program): string[] {
+    const names = new Set(program.globals);
+    const decoder = new TextDecoder();
+    for (const { constants } of program.protos) {
+      for (const constant of constants) {
+        if (constant.kind === "string") names.add(decoder.decode(constant.bytes));
+      }
+    }
+    return [...libraries.keys()].filter((name) => !defined.has(name) && names.has(name));
+  }
+
+  /** Defines libraries; gives a promise when some have to be loaded first. */
+  function loadLibraries(names: readonly string[]): Promise<void> | null {
+    const lazy: Promise<LibraryDef>[] = [];
+    for (const name of names) {
+      const library = libraries.get(name)!;
+      if ("load" in library) lazy.push(library.load());
+      else addLibrary(library);
+    }
+    return lazy.length === 0 ? null : Promise.all(lazy).then((loaded) => loaded.forEach(addLibrary));
+  }
+
+  function addLibrary(library: LibraryDef): void {
+    if (defined.has(library.name)) return;
+    safepoint(2 + library.natives.length);
+    defined.set(library.name, defineLibrary(machine, library));
+  }
+
+  /** The ref of the function that a native of the language is. */
+  function compileNative(_machine: Machine, { name, code, uses = [] }: NativeDef): number {
+    const short = name.slice(name.lastIndexOf(".") + 1), path = `<${name}>`;
+    const program = options.compileText(path, `var ${short} = ${code};\n`);
+    const missing = loadLibraries(libraryNames(program));
+    if (missing !== null) throw new Error(`The code of native '${name}' names a library that is not loaded`);
+    safepoint(1 + uses.length);
+    const module = newModule(machine, name, "");
+    for (const native of uses) defineNative(machine, native, module);
+    const body = program.main.constants.find((constant) => constant.kind === "function");
+    if (body === undefined) throw new Error(`The code of native '${name}' is no function`);
+    return loadProgram(machine, program, module, opcodes, TICK, body.proto);
+  }
+
+  /** The word of a global of the main file; 0 if it has none of this name. */
+  function findGlobal(name: string): number {
+    return mainModule?.globals.get(name) ?? 0;
+  }
+
+  function importModule(_machine: Machine, path: string, named: boolean, result: number): number {
+    if (named && libraries.has(path)) return importLibrary(path, result);
     const found = options.resolve(path, functionAt(machine.proto).module.path);
     if (found === null) fail(machine, "U0923", { path });
     const known = loaded.get(found.path);
@@ -327,14 +466,22 @@ export function createEngine(options: EngineOptions): Engine {
       setObject(result, Kind.MODULE, known.ref);
       return Stop.NONE;
     }
-    let program: Program;
-    try {
-      program = options.compile(found.path, found.display);
-    } catch (error) {
-      if (!(error instanceof CompileFailure)) throw error;
-      options.report(error);
-      fail(machine, "U0923", { path });
+    let program = compiled.get(found.path);
+    if (program === undefined) {
+      try {
+        program = options.compile(found.path, found.display);
+      } catch (error) {
+        if (!(error instanceof CompileFailure)) throw error;
+        options.report(error);
+        fail(machine, "U0923", { path });
+      }
     }
+    const missing = loadLibraries(libraryNames(program));
+    if (missing !== null) {
+      compiled.set(found.path, program);
+      return importAgain(missing, result);
+    }
+    compiled.delete(found.path);
     safepoint(1);
     const module = newModule(machine, path, found.path);
     loaded.set(found.path, module);
@@ -343,15 +490,49 @@ export function createEngine(options: EngineOptions): Engine {
     return Stop.NONE;
   }
 
+  function importLibrary(name: string, result: number): number {
+    const missing = defined.has(name) ? null : loadLibraries([name]);
+    if (missing !== null) return importAgain(missing, result);
+    setObject(result, Kind.MODULE, defined.get(name)!.ref);
+    return Stop.NONE;
+  }
+
+  /**
+   * Has the import that is being executed executed once more when `missing` is there. Nothing of the program runs
+   * meanwhile, so that it cannot tell whether a library was loaded before.
+   */
+  function importAgain(missing: Promise<void>, result: number): number {
+    machine.pc -= IMPORT_WORDS;
+    // Another run of this thread waits below this one and has to go on first: then it is this task that waits.
+    if (isAnyWaiting) return waitFor(machine, result, missing, () => {});
+    loading = missing;
+    return Stop.POLL;
+  }
+
   /** The event loop; whoever finds it running waits for the same end. */
   function loop(): Promise<void> {
-    looping ??= runTasks().finally(() => looping = null);
+    looping ??= runTasks().catch((error) => {
+      // Whoever runs a file is told why it ends; calls that are under way only hear that it is over.
+      rejectCalls(isRunning ? new Error("The program has ended", { cause: error }) : error);
+      throw error;
+    }).finally(() => looping = null);
     return looping;
   }
 
   async function runTasks(): Promise<void> {
+    let yielded = options.now();
     for (;;) {
       options.tick?.(machine);
+      if (fatal !== null) {
+        const { error } = fatal;
+        fatal = null;
+        throw error;
+      }
+      if (options.now() - yielded > TURN) {
+        // Tasks that never run out of work must not keep the world from being heard.
+        await nextTurn();
+        yielded = options.now();
+      }
       const task = machine.ready.shift();
       if (task !== undefined) {
         const run = resumeTask(task);
@@ -372,8 +553,9 @@ export function createEngine(options: EngineOptions): Engine {
         due.sort((a, b) => dueOf(a) - dueOf(b)); // stable: equal times in the order of sleeping
         for (const task of due) wake(machine, task, () => {});
       } else if (outside || earliest < Infinity) {
-        options.flush();
+        options.world.flush();
         await somethingHappens(earliest - now);
+        yielded = options.now();
       } else failStuck();
     }
   }
@@ -409,6 +591,11 @@ export function createEngine(options: EngineOptions): Engine {
     const task = stuck.find((t) => t.future !== 0) ?? stuck[0];
     failWaiting(machine, task);
   }
+}
+
+/** Lets everything happen that waits for this thread. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function dueOf(task: Task): number {

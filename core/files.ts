@@ -56,6 +56,12 @@ function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1);
 }
 
+/** Where a path of a running program lies: relative ones are relative to `directory`, that of its main file. */
+export function placeOf(path: string, directory: string): string {
+  if (path.startsWith("/")) return path;
+  return directory.endsWith("/") ? directory + path : `${directory}/${path}`;
+}
+
 /**
  * Finds the file that `path` means when the file at `importer` imports it: a path that begins with "." is relative to
  * the importer, any other is tried from the working directory, then from the importer. `main` is the program's own

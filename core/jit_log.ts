@@ -10,40 +10,74 @@
 
 import type { LoadedFunction } from "./machine.ts";
 import { type Code, EXIT_REASONS, type JitEvent } from "./backend.ts";
-import { VIEW_VERSION } from "./native_views.ts";
+import { dumpLine } from "./schema.ts";
 
-/** An event as lines of text, each with its end. */
-function printEvent(event: JitEvent): string {
+/** A thing that is told: a compilation is two of them, code and what filled its holes. */
+export interface Told {
+  /** A word or two. */
+  readonly what: string;
+  readonly loaded: LoadedFunction;
+  /** Place of the instruction that it is about; null for the function as a whole. */
+  readonly pc: number | null;
+  readonly details: string;
+}
+
+/** An event in words. */
+export function tellEvent(event: JitEvent): Told[] {
   switch (event.kind) {
-    case "hot":
-      return line("hot", event.loaded, event.because === "loop" ? "by a loop" : "by its calls", event.pc);
+    case "hot": {
+      const details = event.because === "loop" ? "by a loop" : "by its calls";
+      return [{ what: "hot", loaded: event.loaded, pc: event.pc, details }];
+    }
     case "compiled": {
       const { code, microseconds, compilation } = event, { loaded } = code.hot;
       const again = compilation === 1 ? "" : `, for the ${ordinal(compilation)} time`;
       const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}`;
       const holes = code.draft.fixups.length;
-      return line("compiled", loaded, cost) +
-        line("patched", loaded, `${holes} ${holes === 1 ? "hole" : "holes"}`);
+      return [
+        { what: "compiled", loaded, pc: null, details: cost },
+        { what: "patched", loaded, pc: null, details: `${holes} ${holes === 1 ? "hole" : "holes"}` },
+      ];
     }
     case "exit": {
-      const { code, exit, count } = event;
-      const times = count === 1 ? "once" : `${count} times`;
-      return line("exit", code.hot.loaded, `pc ${exit.pc}, ${exit.reason}, ${times}`, exit.pc);
+      const { code, exit: { pc, reason }, count } = event;
+      const details = `pc ${pc}, ${reason}, ${count === 1 ? "once" : `${count} times`}`;
+      return [{ what: "exit", loaded: code.hot.loaded, pc, details }];
+    }
+    case "no-template": {
+      const { loaded, pc, opcode, target, nanoseconds } = event;
+      const cost = `each execution leaves machine code, ${nanoseconds.toFixed(0)} ns`;
+      return [{ what: "slow", loaded, pc, details: `${opcode} has no ${target} template: ${cost}` }];
     }
     case "refused":
-      return line("gave up", event.loaded, event.because);
-    case "evicted":
-      return line("evicted", event.code.hot.loaded, `${event.code.bytes.length} bytes`);
+      return [{ what: "gave up", loaded: event.loaded, pc: null, details: event.because }];
+    case "evicted": {
+      const { hot, bytes } = event.code;
+      return [{ what: "evicted", loaded: hot.loaded, pc: null, details: `${bytes.length} bytes` }];
+    }
   }
+}
+
+/** An event as lines of text, each with its end. */
+function printEvent(event: JitEvent): string {
+  return tellEvent(event).map(({ what, loaded, pc, details }) => {
+    const { function: name, path, line } = place(loaded, pc);
+    return `${what.padEnd(10)}${name}, ${path}:${line}, ${details}\n`;
+  }).join("");
 }
 
 /** An event as lines of JSON, each with its end. */
 function eventToJson(event: JitEvent): string {
-  const json = (kind: string, loaded: LoadedFunction, pc: number | null, details: object) =>
-    JSON.stringify({ jit: kind, version: VIEW_VERSION, ...place(loaded, pc), ...details }) + "\n";
+  const json = (what: string, loaded: LoadedFunction, pc: number | null, details: object) => {
+    const { function: functionName, path, line } = place(loaded, pc);
+    return dumpLine(
+      { kind: "event", path, functionName },
+      JSON.stringify({ event: what, line, pc, ...details }),
+    );
+  };
   switch (event.kind) {
     case "hot":
-      return json("hot", event.loaded, event.pc, { because: event.because, pc: event.pc });
+      return json("hot", event.loaded, event.pc, { because: event.because });
     case "compiled": {
       const { code, microseconds, compilation } = event, { loaded } = code.hot;
       return json("compiled", loaded, null, {
@@ -55,18 +89,17 @@ function eventToJson(event: JitEvent): string {
     }
     case "exit": {
       const { code, exit, count } = event, meaning = EXIT_REASONS[exit.reason];
-      return json("exit", code.hot.loaded, exit.pc, { ...exit, meaning, count });
+      return json("exit", code.hot.loaded, exit.pc, { reason: exit.reason, meaning, count });
+    }
+    case "no-template": {
+      const { loaded, pc, opcode, target, nanoseconds } = event;
+      return json("slow", loaded, pc, { opcode, target, nanoseconds: Math.round(nanoseconds) });
     }
     case "refused":
       return json("gave up", event.loaded, null, { because: event.because });
     case "evicted":
       return json("evicted", event.code.hot.loaded, null, { bytes: event.code.bytes.length });
   }
-}
-
-function line(kind: string, loaded: LoadedFunction, details: string, pc: number | null = null): string {
-  const { function: name, path, line } = place(loaded, pc);
-  return `${kind.padEnd(10)}${name}, ${path}:${line}, ${details}\n`;
 }
 
 /** The function, and the line of an instruction or of its beginning. */
@@ -146,6 +179,7 @@ function addEvent(sums: JitSums, event: JitEvent): JitSums {
         compileTime: sums.compileTime + event.microseconds / 1000,
       };
     case "exit":
+    case "no-template":
       return sums;
     case "refused":
       return { ...sums, refused: sums.refused + 1 };

@@ -47,8 +47,9 @@ function unitsOfConstant(constant: Constant): number {
 }
 
 /**
- * Loads a program as code of `module` and gives the ref of the function of its body. `tick` is
- * after how many rounds or calls loops and functions without a count are looked at.
+ * Loads a program as code of `module` and gives the ref of a function: that of its body, unless `wanted` is another one,
+ * which must not capture anything. `tick` is after how many rounds or calls loops and functions without a count are looked
+ * at.
  */
 export function loadProgram(
   machine: Machine,
@@ -56,6 +57,7 @@ export function loadProgram(
   module: Module,
   opcodes: readonly OpcodeDef[],
   tick: number,
+  wanted: FunctionProto = program.main,
 ): number {
   let units = 16;
   for (const proto of program.protos) {
@@ -71,8 +73,7 @@ export function loadProgram(
 
   // Functions refer to the functions inside them as constants, so the innermost come first.
   for (const proto of innermostFirst(program)) refs.set(proto, loadFunction(proto));
-  const main = refs.get(program.main)!;
-  return newFunction((main + 1 + program.main.constants.length) << 1, 0);
+  return newFunction((refs.get(wanted)! + 1 + wanted.constants.length) << 1, 0);
 
   function loadFunction(proto: FunctionProto): number {
     const { code, constants, captures } = proto;

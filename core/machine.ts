@@ -109,6 +109,20 @@ export interface LoadedFunction {
   machine: Machine;
 }
 
+/** How often a function and its loops ran, and what its code has become. */
+export interface FunctionProfile {
+  /** The function. */
+  readonly loaded: LoadedFunction;
+  /** How often it was called. */
+  readonly calls: number;
+  /** By place of the LOOP word in the code. */
+  readonly loops: readonly { readonly pc: number; readonly rounds: number }[];
+  /** The code with specialised forms. */
+  readonly code: Int32Array;
+  /** Whether it is machine code now, which counts neither calls nor rounds. */
+  readonly isNative: boolean;
+}
+
 /** One call in a stack trace. */
 export interface TraceFrame {
   /** Name of the function that was running. */
@@ -135,6 +149,12 @@ export class RuntimeFault extends Error {
     this.code = code;
     this.frames = frames;
   }
+}
+
+/** Native code did what the processor forbids. The message is a report for people: where, and the code around. */
+export class NativeFault extends Error {
+  /** What stack traces call it. */
+  override readonly name = "NativeFault";
 }
 
 /** Thrown by `exit`: the program ends at once, with this code. */
@@ -179,7 +199,7 @@ export interface Param {
  */
 export const Intrinsic = { sqrt: 1, floor: 2, abs: 3, min: 4, max: 5, int: 6, float: 7 } as const;
 
-/** A native function: what programs see, and what it does. */
+/** A native function: what programs see, and what it does: `call` in TypeScript, or `code` in the language itself. */
 export interface NativeDef {
   /** The global's name; of a native of a library, `library.name`. */
   readonly name: string;
@@ -190,7 +210,14 @@ export interface NativeDef {
   /** A program that shows it, and what that prints; run as a test. */
   readonly example: { readonly code: string; readonly output: string };
   /** Reads its arguments and gives its result through `call`; nil unless it says otherwise. */
-  call(call: NativeCall): void;
+  readonly call?: (call: NativeCall) => void;
+  /**
+   * In place of `call`: a function expression with a parameter for each of `params`, which is nil where the caller left it
+   * out. It runs like any other function, so what it calls may wait, and both may become machine code.
+   */
+  readonly code?: string;
+  /** Natives that `code` calls by their names, and no program sees. */
+  readonly uses?: readonly NativeDef[];
   /** The {@linkcode Intrinsic} that it is, if it does exactly that. */
   readonly intrinsic?: keyof typeof Intrinsic;
 }
@@ -205,6 +232,16 @@ export interface LibraryDef {
   readonly natives: readonly NativeDef[];
   /** Its numbers by name. */
   readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** A library whose code is loaded when the first program names it. */
+export interface LazyLibrary {
+  /** The global's name. */
+  readonly name: string;
+  /** One sentence. */
+  readonly doc: string;
+  /** Loads it; the result has the same name. */
+  load(): Promise<LibraryDef>;
 }
 
 /** What a native sees of the call it serves. Arguments are words of values; they stay rooted during the call. */
@@ -228,12 +265,57 @@ export interface NativeCall {
   sleep(milliseconds: number): void;
 }
 
-/** What the machine needs from outside. */
-export interface Host {
+/** What a terminal can be used for. */
+export interface TerminalInfo {
+  /** Whether keys can be read one by one, and not lines only. */
+  readonly hasKeys: boolean;
+  /** Whether output goes to a screen, which understands control sequences. */
+  readonly hasScreen: boolean;
+  /** Whether output may have colours. */
+  readonly hasColor: boolean;
+}
+
+/** What natives may ask of whoever runs the program. */
+export interface World {
   /** Takes output of the program; the bytes are valid during the call only. */
   write(bytes: Uint8Array): void;
+  /** Brings all output to where it belongs: before the program waits, or somebody else writes. */
+  flush(): void;
+  /** Writes a message to where errors go, behind all output so far. */
+  warn(text: string): void;
+  /** Shows an error with its stack trace that does not end the program. */
+  report(fault: RuntimeFault): void;
+  /** The next line of the program's input without its end, or null at the end. */
+  readLine(): string | null | Promise<string | Uint8Array | null>;
+  /**
+   * Calls `stop` when somebody asks the program to end (Ctrl-C, SIGTERM), where that would end it abruptly; the next time
+   * it does. Gives what takes that back.
+   */
+  onInterrupt(stop: () => void): () => void;
+  /** Calls `restore` when the program is over, however it ends, before anything is said about it. */
+  atEnd(restore: () => void): void;
+  /** Whether somebody sits at a terminal. */
+  readonly terminal: TerminalInfo;
+  /** The path of the main file, as it was given. */
+  readonly script: string;
+  /** The program's arguments. */
+  readonly args: readonly string[];
+  /** The absolute folder of the main file: relative paths of programs are relative to it. */
+  readonly directory: string;
+}
+
+/** What the machine needs from outside. */
+export interface Host {
+  /** Whoever runs the program. */
+  readonly world: World;
   /** Loads a module and calls its body when it is new; stores the module at `result`. */
   importModule(machine: Machine, path: string, named: boolean, result: number): number;
+  /** Gives the ref of the function that the `code` of a native is. */
+  compileNative(machine: Machine, def: NativeDef): number;
+  /** Runs a function as a task of its own, see `Engine.callFunction`. */
+  callFunction<T>(count: number, store: (slot: number) => void, take: (result: number) => T): Promise<T>;
+  /** The word of a global of the main file; 0 if it has none of this name. */
+  findGlobal(name: string): number;
   /** Milliseconds of a monotonic clock. */
   now(): number;
 }
@@ -285,6 +367,8 @@ export interface FutureInfo {
   failure: RuntimeFault | null;
   /** Whether anybody has looked at the failure. */
   seen: boolean;
+  /** Outside the program: called when it is settled. */
+  listeners: (() => void)[];
   /** Its ref. */
   ref: number;
 }
@@ -320,6 +404,10 @@ export interface Machine {
   readonly futures: Map<number, FutureInfo>;
   /** Refs that live as long as the machine. */
   readonly pinned: number[];
+  /** Each closes something that the program has opened outside: called when the program is over, however it ends. */
+  readonly closers: Set<() => void>;
+  /** Refs of the functions that natives with `code` are, by the native's number. */
+  readonly bodies: Map<number, number>;
   /** Wakes the event loop; set while it waits for the outside. */
   onWake: (() => void) | null;
   /** The number of the next task. */
@@ -398,6 +486,8 @@ export function createMachine(host: Host): Machine {
     suspended: new Set(),
     futures: new Map(),
     pinned: [],
+    closers: new Set(),
+    bodies: new Map(),
     onWake: null,
     nextTask: 1,
     nextFuture: 1,
@@ -422,6 +512,7 @@ function takeJump(machine: Machine): number {
 
 /** Drops all that a machine holds, so that the next collection frees it. The machine cannot be used any more. */
 export function disposeMachine(machine: Machine): void {
+  closeAll(machine);
   for (const [index, module] of modules.entries()) {
     if (module?.machine !== machine) continue;
     for (const word of module.globals.values()) setNil(word);
@@ -432,6 +523,17 @@ export function disposeMachine(machine: Machine): void {
     if (functions[id]?.machine === machine) functions[id] = undefined;
   }
   machines.delete(machine);
+}
+
+/** Whether {@linkcode disposeMachine} has been at work: no object of the machine may be touched any more. */
+export function isDisposed(machine: Machine): boolean {
+  return !machines.has(machine);
+}
+
+/** Closes what the program has left open outside. */
+export function closeAll({ closers }: Machine): void {
+  for (const close of closers) close();
+  closers.clear();
 }
 
 /** Makes a module with no globals yet. */
@@ -690,16 +792,8 @@ function makeContext(machine: Machine): CallContext {
     word: (index) => context.result + 2 + index * 2,
     fail: (message) => fail(context.machine, "U0924", { message }),
     wait: (promise, done) => {
-      const { machine, result } = context, task = machine.running.at(-1)!;
-      context.stop = suspend(machine, result, { kind: "host" });
       context.waits = true;
-      promise.then(
-        (outcome) => wake(machine, task, (word) => done(word, outcome)),
-        (error: unknown) =>
-          wake(machine, task, () => {
-            fail(machine, "U0924", { message: error instanceof Error ? error.message : String(error) });
-          }),
-      );
+      context.stop = waitFor(context.machine, context.result, promise, done);
     },
     sleep: (milliseconds) => {
       const { machine, result } = context;
@@ -711,10 +805,9 @@ function makeContext(machine: Machine): CallContext {
 
 function callNative(machine: Machine, callee: number, count: number): number {
   const number = I32[(I32[callee] << 1) + 1];
-  // The window of the caller covers the arguments, so they are rooted; the result goes where the callee was.
-  if (!acceptsArguments(signatures[number], callee + 2, count)) {
-    failArguments(machine, natives[number], Array.from({ length: count }, (_, i) => callee + 2 + i * 2));
-  }
+  checkArguments(machine, number, callee, count);
+  const def = natives[number];
+  if (def.call === undefined) return call(machine, callee, unfold(machine, number, callee, count));
   // A native that calls back leaves none to the natives below it; one that fails, none to the next.
   const context = spare ?? makeContext(machine);
   spare = null;
@@ -723,9 +816,33 @@ function callNative(machine: Machine, callee: number, count: number): number {
   context.result = callee;
   context.stop = Stop.NONE;
   setNil(callee);
-  natives[number].call(context);
+  def.call(context);
   if (!context.waits) spare = context;
   return context.stop;
+}
+
+/** The window of the caller covers the arguments, so they are rooted. */
+function checkArguments(machine: Machine, number: number, callee: number, count: number): void {
+  if (acceptsArguments(signatures[number], callee + 2, count)) return;
+  failArguments(machine, natives[number], Array.from({ length: count }, (_, i) => callee + 2 + i * 2));
+}
+
+/**
+ * Puts the function that a native of the language is in its place, and nil for the arguments that were left out. Gives the
+ * number of arguments then.
+ */
+function unfold(machine: Machine, number: number, callee: number, count: number): number {
+  const def = natives[number], first = callee + 2, { length } = def.params;
+  let ref = machine.bodies.get(number);
+  if (ref === undefined) {
+    ref = machine.host.compileNative(machine, def);
+    machine.pinned.push(ref);
+    machine.bodies.set(number, ref);
+  }
+  reserveRegisters(first + length * 2);
+  for (let i = count; i < length; i++) setNil(first + i * 2);
+  setObject(callee, Kind.FUNCTION, ref);
+  return length;
 }
 
 /** What a native takes, for a check at each call: counts, and a set of kinds for each argument. */
@@ -883,7 +1000,7 @@ function infoOf(machine: Machine, ref: number): FutureInfo {
   const id = I32[(ref << 1) + 4];
   let info = machine.futures.get(id);
   if (info === undefined) {
-    info = { waiters: [], followers: [], failure: null, seen: false, ref };
+    info = { waiters: [], followers: [], failure: null, seen: false, listeners: [], ref };
     machine.futures.set(id, info);
   }
   return info;
@@ -920,9 +1037,11 @@ function rejectFuture(machine: Machine, ref: number, failure: RuntimeFault): voi
 function settle(machine: Machine, ref: number): void {
   const id = I32[(ref << 1) + 4], info = machine.futures.get(id);
   if (info === undefined) return;
-  const { waiters, followers } = info;
+  const { waiters, followers, listeners } = info;
   info.waiters = [];
   info.followers = [];
+  info.listeners = [];
+  for (const listener of listeners) listener();
   for (const task of waiters) wake(machine, task, (word) => takeOutcome(machine, word, ref));
   for (const follower of followers) {
     if (info.failure !== null) {
@@ -931,6 +1050,11 @@ function settle(machine: Machine, ref: number): void {
     } else resolve(machine, follower, (ref << 1) + 2);
   }
   if (info.failure === null) machine.futures.delete(id);
+}
+
+/** Waits, outside the program, for a pending future to be settled. */
+export function whenSettled(machine: Machine, ref: number): Promise<void> {
+  return new Promise((resolve) => infoOf(machine, ref).listeners.push(resolve));
 }
 
 function failureOf(machine: Machine, ref: number): RuntimeFault {
@@ -999,8 +1123,31 @@ function suspend(machine: Machine, result: number, waitingFor: Waiting): number 
   return machine.pc === stubs.finish ? Stop.WAITING : Stop.NONE;
 }
 
+/**
+ * Suspends the innermost task until `promise` settles; then `done` stores the result at the word it is given, or calls
+ * something. A rejection is a run-time error with the reason's message. Gives a {@linkcode Stop}.
+ */
+export function waitFor<T>(
+  machine: Machine,
+  result: number,
+  promise: Promise<T>,
+  done: (result: number, outcome: T) => void,
+): number {
+  const task = machine.running.at(-1)!;
+  const stop = suspend(machine, result, { kind: "host" });
+  promise.then(
+    (outcome) => wake(machine, task, (word) => done(word, outcome)),
+    (error: unknown) =>
+      wake(machine, task, () => {
+        fail(machine, "U0924", { message: error instanceof Error ? error.message : String(error) });
+      }),
+  );
+  return stop;
+}
+
 /** Lets a suspended task go on in its turn; `resume` stores the outcome at the word it is given, or throws. */
 export function wake(machine: Machine, task: Task, resume: (result: number) => void): void {
+  if (!machine.suspended.has(task)) return; // it was dropped while the host was at work
   task.resume = resume;
   task.waitingFor = { kind: "nothing" };
   machine.ready.push(task);
@@ -1100,32 +1247,35 @@ export function beginBody(machine: Machine, functionRef: number): void {
 }
 
 /**
- * Calls the value at the word `callee` from outside a program: its future will have the result. `store` writes the
- * arguments. Gives a {@linkcode Stop}.
+ * Calls a function from outside a program: its future will have the result. `store` writes the function at the word that
+ * it is given, and `count` arguments after it. Gives a {@linkcode Stop}.
  */
 export function beginCall(
   machine: Machine,
-  callee: number,
   count: number,
-  store: (first: number) => void,
+  store: (slot: number) => void,
   future: number,
 ): number {
   const slot = stackTop();
   reserveRegisters(slot + 2 + count * 2);
-  copyValue(slot, callee);
   // The window of the run covers callee and arguments while they are stored, and if a native is called.
   const base = machine.base;
   machine.base = slot + 2 + count * 2;
-  store(slot + 2);
-  machine.base = base;
-  const proto = I32[slot + 1] === HI_FUNCTION ? I32[(I32[slot] << 1) + 1] : 0;
-  const arity = proto === 0 ? NaN : I32[proto + Proto.ARITY];
-  // A function runs as the task that settles the future, an async one (-1 - arity) just as well.
-  if (arity === count || arity === -1 - count) {
-    beginTask(machine, slot, proto, future);
-    return Stop.NONE;
-  }
+  store(slot);
   try {
+    const native = I32[slot + 1] === HI_NATIVE ? I32[(I32[slot] << 1) + 1] : -1;
+    if (native >= 0 && natives[native].call === undefined) {
+      checkArguments(machine, native, slot, count);
+      count = unfold(machine, native, slot, count);
+    }
+    machine.base = base;
+    const proto = I32[slot + 1] === HI_FUNCTION ? I32[(I32[slot] << 1) + 1] : 0;
+    const arity = proto === 0 ? NaN : I32[proto + Proto.ARITY];
+    // A function runs as the task that settles the future, an async one (-1 - arity) just as well.
+    if (arity === count || arity === -1 - count) {
+      beginTask(machine, slot, proto, future);
+      return Stop.NONE;
+    }
     const stop = call(machine, slot, count);
     resolve(machine, future, slot);
     return stop;
@@ -1148,8 +1298,9 @@ export function callBody(machine: Machine, functionRef: number): void {
 
 /** Prints the text of the value at `word`, and a line feed. */
 export function printValue(machine: Machine, word: number): void {
-  machine.host.write(textOf(word));
-  machine.host.write(LINE_FEED);
+  const { world } = machine.host;
+  world.write(textOf(word));
+  world.write(LINE_FEED);
 }
 
 const LINE_FEED = new Uint8Array([10]);

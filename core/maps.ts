@@ -42,14 +42,33 @@ const VALUE = 2, HASH = 4, SKIP = 4, NUMBER = 5, ENTRY_WORDS = 6;
 
 const MAP_UNITS = 4;
 const LEAST_CAPACITY = 8;
+/** An index of up to this many slots is cleared faster by a loop than by the engine's own routine. */
+const SHORT_INDEX = 64;
 const LAST_NUMBER = 0x7FFFFFFF;
 const TWO_32 = 4294967296;
 
 /** Makes an empty map: four units. */
 export function newMap(): number {
   const ref = allocate(Kind.MAP, MAP_UNITS), word = ref << 1;
-  I32.fill(0, word + 1, word + 2 * MAP_UNITS);
+  for (let at = word + 1; at < word + 2 * MAP_UNITS; at++) I32[at] = 0;
   return ref;
+}
+
+/** Units that {@linkcode newMapFor} takes. */
+export function mapForUnits(count: number): number {
+  return count === 0 ? MAP_UNITS : MAP_UNITS + 2 + 4 * capacityFor(count);
+}
+
+/** Makes an empty map with room for `count` keys. */
+export function newMapFor(count: number): number {
+  const ref = newMap();
+  if (count !== 0) giveRoom(ref << 1, capacityFor(count));
+  return ref;
+}
+
+/** The least power of two that is not below `count`, which is above 0. */
+function capacityFor(count: number): number {
+  return 1 << (32 - Math.clz32(count - 1));
 }
 
 /** Number of keys. */
@@ -224,6 +243,15 @@ export function mapSet(ref: number, key: number, value: number): void {
   I32[entry + VALUE + 1] = I32[value + 1];
 }
 
+/**
+ * Word of the value that belongs to the string at ref `string`, which becomes a key if it is none yet: the value is the
+ * caller's to write at once. Takes {@linkcode mapSetUnits}, and nothing while there is room ({@linkcode newMapFor}).
+ */
+export function mapPutString(ref: number, string: number): number {
+  const entry = findString(ref, string);
+  return (entry === 0 ? insert(ref, string, HI_STRING) : entry) + VALUE;
+}
+
 /** Appends an entry for a key that is not there, in its stored form; its value is the caller's to write. */
 function insert(ref: number, low: number, high: number): number {
   const word = ref << 1;
@@ -248,25 +276,34 @@ function enterIndex(index: number, mask: number, hash: number, ordinal: number):
   I32[index + slot] = ordinal;
 }
 
+/** Gives the map new entries and a new index, both empty; `capacity` is a power of two. */
+function giveRoom(word: number, capacity: number): void {
+  const slots = capacity * 2;
+  const entries = allocate(Kind.ITEMS, 1 + capacity * ENTRY_WORDS / 2) + 1;
+  const index = allocate(Kind.BYTES, 1 + slots / 2) + 1, first = index << 1;
+  I32[first - 1] = slots * 4;
+  if (slots <= SHORT_INDEX) { for (let slot = 0; slot < slots; slot++) I32[first + slot] = 0; }
+  else I32.fill(0, first, first + slots);
+  I32[word + ENTRIES] = entries;
+  I32[word + INDEX] = index;
+  I32[word + CAPACITY] = capacity;
+  I32[word + MASK] = slots - 1;
+}
+
 /** Closes the holes; moves to entries and an index of twice the size unless that was room enough. */
 function makeRoom(word: number): void {
   const full = I32[word + USED] === I32[word + CAPACITY];
   const from = I32[word + ENTRIES] << 1, end = from + I32[word + USED] * ENTRY_WORDS;
   let to = from;
   if (full && !hasHoles(word)) {
-    const capacity = grownCapacity(word), slots = capacity * 2;
-    const entries = allocate(Kind.ITEMS, 1 + capacity * ENTRY_WORDS / 2) + 1;
-    const index = allocate(Kind.BYTES, 1 + slots / 2) + 1;
-    I32[(index << 1) - 1] = slots * 4;
-    I32[word + ENTRIES] = entries;
-    I32[word + INDEX] = index;
-    I32[word + CAPACITY] = capacity;
-    I32[word + MASK] = slots - 1;
-    to = entries << 1;
+    giveRoom(word, grownCapacity(word));
+    to = I32[word + ENTRIES] << 1;
+  } else {
+    const index = I32[word + INDEX] << 1;
+    I32.fill(0, index, index + I32[word + MASK] + 1);
   }
   const renumber = I32[word + NEXT] === LAST_NUMBER;
   const index = I32[word + INDEX] << 1, mask = I32[word + MASK];
-  I32.fill(0, index, index + mask + 1);
   let used = 0;
   for (let at = from; at < end; at += ENTRY_WORDS) {
     if (I32[at + 1] === HI_EMPTY) continue;
@@ -341,6 +378,18 @@ export function nextEntry(ref: number, state: number): number {
     position = skipHoles(entries, used, position);
   }
   return position < used ? entries + position * ENTRY_WORDS : 0;
+}
+
+/**
+ * Word of the key behind the one at `entry`, of the first one for 0; 0 at the end. For walks during which the map stays as
+ * it is: there it is cheaper than a state.
+ */
+export function entryAfter(ref: number, entry: number): number {
+  const word = ref << 1, entries = I32[word + ENTRIES] << 1, end = entries + I32[word + USED] * ENTRY_WORDS;
+  for (let at = entry === 0 ? entries : entry + ENTRY_WORDS; at < end; at += ENTRY_WORDS) {
+    if (I32[at + 1] !== HI_EMPTY) return at;
+  }
+  return 0;
 }
 
 /** The state in which a walk goes on after the entry at `entry`. */

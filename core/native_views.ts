@@ -28,9 +28,6 @@ import {
 
 const { I32 } = views;
 
-/** The form of all JSON here; a change of its shape is a new number. */
-export const VIEW_VERSION = 1;
-
 /** What views need beside the thing itself. */
 export interface ViewContext {
   readonly opcodes: readonly OpcodeDef[];
@@ -41,7 +38,7 @@ export interface ViewContext {
 // ---- names -------------------------------------------------------------------------------------------------------
 
 /** A function as a program has it: its forms those of memory, its globals by the numbers of its file again. */
-function asCompiled({ loaded, code }: HotFunction, opcodes: readonly OpcodeDef[]): {
+export function asCompiled({ loaded, code }: HotFunction, opcodes: readonly OpcodeDef[]): {
   proto: FunctionProto;
   surroundings: Surroundings;
 } {
@@ -145,33 +142,42 @@ export function pcAt({ entries, outside }: Draft, offset: number): number {
 // ---- listings ----------------------------------------------------------------------------------------------------
 
 /** A bytecode instruction, or a piece behind them all, with its machine code. */
-interface Section {
+export interface Section {
   /** Null for what stands behind the instructions. */
   readonly instruction: ListedInstruction | null;
+  /** Place of the instruction that it belongs to; -1 for what belongs to all. */
+  readonly pc: number;
   readonly title: string;
   readonly lines: readonly MachineLine[];
 }
 
-function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Section[] {
+/** The machine code of a function, or its draft, by the instructions that it stands for. */
+export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Section[] {
   const { proto, surroundings } = asCompiled(draft.hot, cx.opcodes);
   const instructions = listInstructions(surroundings, proto, cx.opcodes);
   const heads = [
     ...instructions.map((instruction) => ({
       instruction,
+      pc: instruction.pc,
       offset: draft.entries[instruction.pc],
       title: `${String(instruction.pc).padStart(4)} ${instruction.name} ${instruction.operands}`,
     })),
     ...draft.outside.map((piece) => {
       const place = piece.pc < 0 ? "" : `, pc ${piece.pc}`;
-      return { instruction: null, offset: piece.offset, title: `     ${outsideName(piece, draft)}${place}` };
+      return {
+        instruction: null,
+        pc: piece.pc,
+        offset: piece.offset,
+        title: `     ${outsideName(piece, draft)}${place}`,
+      };
     }),
   ];
   const lines = listMachineCode(bytes, draft, cx);
   let at = 0;
-  return heads.map(({ instruction, title }, i) => {
+  return heads.map(({ instruction, pc, title }, i) => {
     const begin = at, end = heads[i + 1]?.offset ?? bytes.length;
     while (at < lines.length && lines[at].offset < end) at++;
-    return { instruction, title, lines: lines.slice(begin, at) };
+    return { instruction, pc, title, lines: lines.slice(begin, at) };
   });
 }
 
@@ -233,7 +239,7 @@ export function hotToJson(hot: HotFunction, { opcodes }: ViewContext): string {
   const { proto, surroundings } = asCompiled(hot, opcodes);
   const instructions = listInstructions(surroundings, proto, opcodes);
   return JSON.stringify({
-    ...identity(hot),
+    ...placeOf(hot),
     instructions: instructions.map(({ pc, name, operands, line }) => ({ pc, opcode: name, operands, line })),
   });
 }
@@ -268,7 +274,7 @@ export function printDraft(draft: Draft, cx: ViewContext): string {
 export function draftToJson(draft: Draft, cx: ViewContext): string {
   const { hot, bytes, labels, fixups } = draft, names = placeNames(draft);
   return JSON.stringify({
-    ...identity(hot),
+    ...placeOf(hot),
     bytes: hexBytes(bytes),
     ...sectionsToJson(sectionsOf(bytes, draft, cx)),
     fixups: fixups.map(({ offset, size, end, label, kind }) => {
@@ -295,21 +301,16 @@ export function printCode(code: Code, cx: ViewContext): string {
 export function codeToJson(code: Code, cx: ViewContext): string {
   const { draft, bytes, exits } = code;
   return JSON.stringify({
-    ...identity(code.hot),
+    ...placeOf(code.hot),
     bytes: hexBytes(bytes),
     ...sectionsToJson(sectionsOf(bytes, draft, cx)),
     exits,
   });
 }
 
-function identity({ loaded }: HotFunction) {
-  const { source, proto } = loaded;
-  return {
-    version: VIEW_VERSION,
-    function: proto.name,
-    path: source.path,
-    line: source.position(proto.start).line,
-  };
+/** What is said of a function beside its file and name, which every dump has in front. */
+function placeOf({ loaded: { source, proto } }: HotFunction) {
+  return { line: source.position(proto.start).line };
 }
 
 function sectionsToJson(sections: readonly Section[]) {
@@ -330,37 +331,52 @@ function sectionsToJson(sections: readonly Section[]) {
 
 /** What jump-patch has changed, hole by hole. */
 export function printPatches(code: Code): string {
-  const { draft } = code, names = placeNames(draft);
-  const out = [titleOf(draft, "patches"), "", "   offset  before       after        why"];
-  code.patches.forEach(({ offset, before, after }, i) => {
-    const reason = patchReason(draft, i, names);
-    out.push(
-      `${hex(offset).padStart(9)}  ${hexBytes(before).padEnd(13)}${hexBytes(after).padEnd(13)}${reason}`,
-    );
-  });
+  const out = [titleOf(code.draft, "patches"), "", "   offset  before       after        why"];
+  for (const { offset, before, after, reason } of listPatches(code)) {
+    out.push(`${hex(offset).padStart(9)}  ${before.padEnd(13)}${after.padEnd(13)}${reason}`);
+  }
   return out.join("\n") + "\n";
+}
+
+/** A filled hole, its bytes in hexadecimal. */
+export interface ListedPatch {
+  readonly offset: number;
+  readonly before: string;
+  readonly after: string;
+  readonly reason: string;
+}
+
+/** What jump-patch has changed, in the order of the offsets. */
+export function listPatches(code: Code): ListedPatch[] {
+  const { draft } = code, names = placeNames(draft), places = makePlaces(draft);
+  return code.patches.map(({ offset, before, after }, i) => {
+    const { label, kind } = draft.fixups[i], to = draft.labels[label]!;
+    // From which instruction the way leads where.
+    const reason = `${kind} from ${places(offset)} to ${names.get(to) ?? hex(to)}, at ${hex(to)}`;
+    return { offset, before: hexBytes(before), after: hexBytes(after), reason };
+  });
 }
 
 /** The same as JSON text. */
 export function patchesToJson(code: Code): string {
-  const { draft } = code, names = placeNames(draft);
   return JSON.stringify({
-    ...identity(code.hot),
-    patches: code.patches.map(({ offset, before, after }, i) => ({
-      offset,
-      before: hexBytes(before),
-      after: hexBytes(after),
-      reason: patchReason(draft, i, names),
-    })),
+    ...placeOf(code.hot),
+    patches: listPatches(code),
   });
 }
 
-/** Why hole `i` was filled: from which instruction the way leads where. */
-function patchReason(draft: Draft, i: number, names: ReadonlyMap<number, string>): string {
-  const { offset, label, kind } = draft.fixups[i], to = draft.labels[label]!;
-  const piece = draft.outside.findLast((piece) => piece.offset <= offset);
-  const place = piece === undefined ? `pc ${pcAt(draft, offset)}` : outsideName(piece, draft);
-  return `${kind} from ${place} to ${names.get(to) ?? hex(to)}, at ${hex(to)}`;
+/** Names for places in code, asked for in the order of their offsets: the instruction, or the piece behind them all. */
+function makePlaces(draft: Draft): (offset: number) => string {
+  const { entries, outside } = draft;
+  let pc = -1, piece = -1;
+  return (offset) => {
+    // Of several instructions that begin at one place, the last one is the one with code.
+    for (let next = pc + 1; next < entries.length && entries[next] <= offset; next++) {
+      if (entries[next] >= 0) pc = next;
+    }
+    while (piece + 1 < outside.length && outside[piece + 1].offset <= offset) piece++;
+    return piece < 0 ? `pc ${pc}` : outsideName(outside[piece], draft);
+  };
 }
 
 /** Why native code was left, by function and line, and how often. */
@@ -388,20 +404,22 @@ export function printExits(exits: readonly ExitCount[]): string {
   return out.join("\n") + "\n";
 }
 
-/** The same as JSON text. */
-export function exitsToJson(exits: readonly ExitCount[]): string {
-  const functions = [...byFunction(exits)].map(([loaded, own]) => ({
-    function: loaded.proto.name,
-    path: loaded.source.path,
-    exits: own.map(({ pc, line, reason, count }) => ({
-      pc,
-      line,
-      reason,
-      meaning: EXIT_REASONS[reason],
-      count,
-    })),
-  }));
-  return JSON.stringify({ version: VIEW_VERSION, functions });
+/** The same as JSON text, function by function. */
+export function exitsToJson(exits: readonly ExitCount[]): { loaded: LoadedFunction; text: string }[] {
+  return [...byFunction(exits)].map(([loaded, own]) => {
+    const { source, proto } = loaded;
+    const text = JSON.stringify({
+      line: source.position(proto.start).line,
+      exits: own.map(({ pc, line, reason, count }) => ({
+        pc,
+        line,
+        reason,
+        meaning: EXIT_REASONS[reason],
+        count,
+      })),
+    });
+    return { loaded, text };
+  });
 }
 
 /** Functions that were left most often first, and the exits of each in the order of its lines. */

@@ -140,6 +140,8 @@ export interface OpcodeDef<Name extends string = string> {
   readonly general?: string;
   /** `exec` gets B as its first operand and A as its second. */
   readonly swapped?: boolean;
+  /** A program whose code contains it, for `explain`; those of the built-in ones are in explain_examples.ts. */
+  readonly example?: string;
 }
 
 // ---- arithmetic --------------------------------------------------------------------------------------------------
@@ -641,7 +643,7 @@ function learnContainer(m: Machine, form: number): void {
 }
 
 /** Elements that a write may leave between the end of an array and its index. */
-const GAP_LIMIT = 16_000_000;
+export const GAP_LIMIT = 16_000_000;
 
 function setIndex(m: Machine, a: number, b: number, c: number): void {
   switch (I32[a + 1]) {

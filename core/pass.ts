@@ -12,19 +12,15 @@
  * ```
  *
  * The load stage runs once for each file, the hot stage once for each function that is worth machine code.
- *
- * Where a pass stands follows from what it takes and makes, and from the pairs in `after` and `before`, which carry
- * their reasons: a pair that cannot hold is refused with those very words.
  */
 
 import type { SourceFile, Span } from "./source.ts";
 import {
   createDiagnostics,
   type Diagnostic,
-  type DiagnosticDef,
   type Diagnostics,
   makeDiagnostic,
-  suggest,
+  type MessageDef,
 } from "./diagnostics.ts";
 import type * as ast from "./ast.ts";
 import type { Program } from "./program.ts";
@@ -178,18 +174,19 @@ export class PluginFault extends Error {
   readonly plugin: string;
   /** Which of its functions failed, in words. */
   readonly hook: string;
+  /** The offset in the source that it was at work on; null if nobody knows. */
+  readonly at: number | null;
   /** Keeps the message of `cause`. */
-  constructor(plugin: string, hook: string, cause: Error) {
+  constructor(plugin: string, hook: string, cause: Error, at: number | null = null) {
     super(cause.message, { cause });
     this.plugin = plugin;
     this.hook = hook;
+    this.at = at;
   }
 }
 
 /** The plugin of the built-in passes; messages do not mention it, since there is nobody to tell. */
 export const CORE = "core";
-
-// ---- order -------------------------------------------------------------------------------------------------------
 
 /** A pass, and the plugin that brings it. */
 export interface OwnedPass {
@@ -197,137 +194,6 @@ export interface OwnedPass {
   readonly pass: AnyPass;
   /** The plugin's name. */
   readonly plugin: string;
-}
-
-/** Thrown when passes cannot be put in an order; `plugin` is the one to blame. */
-export class OrderFault extends Error {
-  /** What stack traces call it. */
-  override readonly name = "OrderFault";
-  /** The name of the plugin whose pass cannot keep its place. */
-  readonly plugin: string;
-  /** Blames `plugin`. */
-  constructor(plugin: string, message: string) {
-    super(message);
-    this.plugin = plugin;
-  }
-}
-
-/** `first` has to come before `second`. */
-interface Edge {
-  readonly first: OwnedPass;
-  readonly second: OwnedPass;
-  readonly because: string;
-}
-
-/**
- * Puts passes in an order that leads from source to program, and from hot function to code, and keeps all pairs; what
- * nothing decides stays in the order of registration.
- * @throws {OrderFault} if there is no such order, or a pair names a pass that does not exist
- */
-export function orderPasses(passes: readonly OwnedPass[], off: ReadonlySet<string> = new Set()): OwnedPass[] {
-  const byName = new Map(passes.map((owned) => [owned.pass.name, owned]));
-  const edges = [...pairEdges(passes, byName), ...flowEdges(passes)]
-    .filter(({ first, second }) => !off.has(first.pass.name) && !off.has(second.pass.name));
-  const rest = passes.filter(({ pass }) => !off.has(pass.name));
-  const order: OwnedPass[] = [];
-  while (rest.length > 0) {
-    const blocked = (owned: OwnedPass) => edges.some((e) => e.second === owned && rest.includes(e.first));
-    const next = rest.findIndex((owned) => !blocked(owned));
-    if (next < 0) throw cycleFault(rest, edges);
-    order.push(...rest.splice(next, 1));
-  }
-  checkChain(order, "load", "source", "program");
-  if (order.some(({ pass }) => pass.stage === "hot")) checkChain(order, "hot", "hot", "code");
-  return order;
-}
-
-function pairEdges(passes: readonly OwnedPass[], byName: ReadonlyMap<string, OwnedPass>): Edge[] {
-  const edges: Edge[] = [];
-  for (const owned of passes) {
-    const { pass, plugin } = owned;
-    for (const key of ["after", "before"] as const) {
-      for (const pair of pass[key] ?? []) {
-        const other = byName.get(pair.pass);
-        if (other === undefined) {
-          const meant = suggest(pair.pass, byName.keys());
-          const advice = meant === null ? "" : `; did you mean '${meant}'?`;
-          throw new OrderFault(
-            plugin,
-            `pass '${pass.name}' has to come ${key} '${pair.pass}', which does not exist${advice}`,
-          );
-        }
-        const because = `'${pass.name}' comes ${key} '${pair.pass}': ${pair.because}`;
-        edges.push(
-          key === "after"
-            ? { first: other, second: owned, because }
-            : { first: owned, second: other, because },
-        );
-      }
-    }
-  }
-  return edges;
-}
-
-/** What makes a kind comes before what takes it; what keeps a kind comes before what turns it into another. */
-function flowEdges(passes: readonly OwnedPass[]): Edge[] {
-  const edges: Edge[] = [];
-  for (const first of passes) {
-    for (const second of passes) {
-      const a = first.pass, b = second.pass;
-      if (a.stage === "load" && b.stage === "hot") {
-        edges.push({ first, second, because: `'${b.name}' runs when a function is hot, '${a.name}' before` });
-      }
-      if (first === second || a.to !== b.from) continue;
-      if (a.from !== a.to) {
-        edges.push({ first, second, because: `'${b.name}' takes the ${a.to} that '${a.name}' makes` });
-      } else if (b.from !== b.to) {
-        edges.push({
-          first,
-          second,
-          because: `'${b.name}' turns the ${a.to} of '${a.name}' into something else`,
-        });
-      }
-    }
-  }
-  return edges;
-}
-
-/** Every pass in `rest` waits for another one in it; going from one to what it waits for leads into a circle. */
-function cycleFault(rest: readonly OwnedPass[], edges: readonly Edge[]): OrderFault {
-  const path: Edge[] = [];
-  for (let at = rest[0];;) {
-    const edge = edges.find((e) => e.second === at && rest.includes(e.first))!;
-    path.unshift(edge);
-    at = edge.first;
-    const end = path.findIndex((e) => e.second === at);
-    if (end < 0) continue;
-    const cycle = path.slice(0, end + 1);
-    const owners = cycle.map((e) => e.second.plugin);
-    const plugin = owners.find((name) => name !== CORE) ?? CORE;
-    return new OrderFault(
-      plugin,
-      `its passes contradict each other: ${cycle.map((e) => e.because).join("; ")}`,
-    );
-  }
-}
-
-function checkChain(order: readonly OwnedPass[], stage: Stage, from: Kind, to: Kind): void {
-  const passes = order.filter(({ pass }) => pass.stage === stage);
-  let at = from, maker = "nothing";
-  for (const { pass, plugin } of passes) {
-    if (pass.from !== at) {
-      throw new OrderFault(
-        plugin,
-        `pass '${pass.name}' takes the ${pass.from}, but at its place there is the ${at} of '${maker}'`,
-      );
-    }
-    at = pass.to;
-    maker = pass.name;
-  }
-  const last = passes.at(-1);
-  if (at !== to) {
-    throw new OrderFault(last?.plugin ?? CORE, `the last pass, '${maker}', makes the ${at}, not the ${to}`);
-  }
 }
 
 // ---- driving -----------------------------------------------------------------------------------------------------
@@ -362,10 +228,14 @@ export interface PassTiming extends PassEvent {
 export interface Dump {
   /** What was asked for: an artifact, or a pass after which it is to be shown. */
   readonly name: string;
+  /** What `--dump` calls artifacts of its kind. */
+  readonly kind: string;
   /** The file, as messages show it. */
   readonly path: string;
-  /** When it was made; dumps of the hot stage are of single functions. */
+  /** When it was made. */
   readonly stage: Stage;
+  /** The function; dumps of the hot stage are of single ones. */
+  readonly functionName?: string;
   /** The printed form, or JSON. */
   readonly text: string;
 }
@@ -380,7 +250,7 @@ export interface DriverLog {
 
 /** How a driver works; the same for all files of a runtime. */
 export interface DriverOptions {
-  /** In their order, see {@linkcode orderPasses}. */
+  /** In their order, see `orderPasses`. */
   readonly passes: readonly OwnedPass[];
   /** How artifacts are printed and verified. */
   readonly artifacts: ReadonlyMap<Kind, AnyArtifactDef>;
@@ -393,7 +263,7 @@ export interface DriverOptions {
   /** Rounds and calls after which loops and functions count as hot. */
   readonly threshold: number;
   /** Messages of all plugins by code, the built-in ones included. */
-  readonly messages: Readonly<Record<string, DiagnosticDef>>;
+  readonly messages: Readonly<Record<string, MessageDef>>;
   /** Verify after each pass; what comes out of passes of plugins, and at the end, is always verified. */
   readonly check: boolean;
   /** Names of artifacts or passes to print. */
@@ -430,13 +300,20 @@ export function runPasses(options: DriverOptions, source: SourceFile): Compilati
 }
 
 /**
- * Compiles a function to machine code: runs the passes of the hot stage.
+ * Compiles a function to machine code: runs the passes of the hot stage. `tell` is told of warnings and the like.
  * @throws {CompileFailure} if any of them reports an error, or fails itself
  */
-export function runHotPasses(options: DriverOptions, hot: HotFunction, target: AnyTarget): Code {
-  const { source, proto } = hot.loaded;
-  const cx = { ...makeContext(options, source, createDiagnostics()), target };
-  return drive(options, { stage: "hot", kind: "hot", artifact: hot, at: proto.start }, cx) as Code;
+export function runHotPasses(
+  options: DriverOptions,
+  hot: HotFunction,
+  target: AnyTarget,
+  tell: (diagnostic: Diagnostic) => void,
+): Code {
+  const { source, proto } = hot.loaded, diagnostics = createDiagnostics();
+  const cx = { ...makeContext(options, source, diagnostics), target };
+  const code = drive(options, { stage: "hot", kind: "hot", artifact: hot, at: proto.start }, cx);
+  diagnostics.items.forEach(tell);
+  return code as Code;
 }
 
 /** What a stage begins with. */
@@ -451,8 +328,9 @@ interface Beginning {
 function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): Artifacts[Kind] {
   const { log } = options, { source, diagnostics } = cx, { stage } = beginning;
   const passes = options.passes.filter(({ pass }) => pass.stage === stage);
+  const isDumping = options.dump.length > 0;
   let { kind, artifact } = beginning;
-  dumpAt(undefined);
+  if (isDumping) dumpAt(undefined);
 
   passes.forEach(({ pass, plugin }, index) => {
     const event: PassEvent = { pass: pass.name, plugin, path: source.path };
@@ -474,7 +352,7 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
       if (options.check || plugin !== CORE || index === passes.length - 1) {
         guard(pass.name, plugin, () => options.artifacts.get(kind)?.check(artifact, cx));
       }
-      dumpAt(index);
+      if (isDumping) guard(pass.name, plugin, () => dumpAt(index));
     }
     delete diagnostics.blame.pass;
     delete diagnostics.blame.plugin;
@@ -490,8 +368,8 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
     } catch (error) {
       if (error instanceof CompileFailure) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      const whose = error instanceof PluginFault ? error : { plugin, hook: `pass '${pass}'` };
-      const span = { source, start: beginning.at, end: beginning.at };
+      const whose = error instanceof PluginFault ? error : { plugin, hook: `pass '${pass}'`, at: null };
+      const start = whose.at ?? beginning.at, span = { source, start, end: start };
       diagnostics.report("U0501", span, { plugin: whose.plugin, hook: whose.hook, message });
       throw new CompileFailure(diagnostics.items, { cause: error });
     }
@@ -509,7 +387,8 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
     for (const name of options.dump) {
       if (name === def.dump ? isLast : name === pass) {
         const text = options.json ? def.json(artifact, cx) : def.print(artifact, cx);
-        log.dumps.push({ name, path: source.path, stage, text });
+        const about = hot === null ? {} : { functionName: hot.loaded.proto.name };
+        log.dumps.push({ name, kind: def.dump, path: source.path, stage, ...about, text });
       }
     }
   }

@@ -4,11 +4,12 @@
  *
  * - opcodes, natives, libraries, tokens, artifacts, backends and messages are *unique by name*: a clash names both
  *   plugins;
- * - passes are *ordered* by what they take and make and by their pairs (pass.ts);
+ * - passes are *ordered* by what they take and make and by their pairs (order.ts);
+ * - of templates for the same opcode, the *first wins*, and all go before those of the backend itself;
  * - observers *all run*, in the order of the plugins; they may look, not answer.
  *
- * A plugin is data from outside, perhaps from a file that no compiler has checked, so its shape is checked here: keys
- * that mean nothing are errors with a suggestion. What a plugin's functions throw is caught where they are called.
+ * This file says what a plugin is and what comes of several. Whether one that a user brings is sound, and whether it
+ * goes together with the others, is found out in admission.ts.
  */
 
 import {
@@ -16,26 +17,13 @@ import {
   type DiagnosticDef,
   DIAGNOSTICS,
   type Diagnostics,
-  makeDiagnostic,
-  suggest,
+  type MessageDef,
 } from "./diagnostics.ts";
-import { WriteFailure } from "./output.ts";
-import { HeapExhausted } from "./heap.ts";
-import { type LibraryDef, type NativeDef, ProgramExit, RuntimeFault } from "./machine.ts";
+import type { FunctionProfile, LazyLibrary, LibraryDef, NativeDef } from "./machine.ts";
 import { type OpcodeDef, OPCODES } from "./opcodes.ts";
 import type { SyntaxRow, SyntaxRule } from "./syntax.ts";
-import type { Backend } from "./backend.ts";
-import {
-  type AnyArtifactDef,
-  type AnyPass,
-  type Kind,
-  OrderFault,
-  orderPasses,
-  type OwnedPass,
-  type PassEndEvent,
-  type PassEvent,
-  PluginFault,
-} from "./pass.ts";
+import type { AnyTarget, AnyTemplates, Backend, JitEvent, JitEventOf } from "./backend.ts";
+import type { AnyArtifactDef, AnyPass, Kind, OwnedPass, PassEndEvent, PassEvent } from "./pass.ts";
 
 /** A program at its start or end. */
 export interface RunEvent {
@@ -47,6 +35,12 @@ export interface RunEvent {
 export interface RunEndEvent extends RunEvent {
   /** Whether it came to its end, failed, or called `exit`. */
   readonly outcome: "finished" | "failed" | "exited";
+  /** Its functions as they are now: how often they ran, and their code. */
+  profile(): readonly FunctionProfile[];
+  /** All opcodes by number: what that code consists of. */
+  readonly opcodes: readonly OpcodeDef[];
+  /** Writes to where errors go, behind all that the program has printed. */
+  write(text: string): void;
 }
 
 /** Functions that are told what happens. What they return means nothing. */
@@ -59,6 +53,38 @@ export interface Observer {
   runStart?(event: RunEvent): void;
   /** A program has ended. */
   runEnd?(event: RunEndEvent): void;
+  /** A loop or a function is worth machine code. */
+  hot?(event: JitEventOf<"hot">): void;
+  /** A function has got machine code, for the first time. */
+  compiled?(event: JitEventOf<"compiled">): void;
+  /** A function has got new machine code in place of what it had. */
+  recompiled?(event: JitEventOf<"compiled">): void;
+  /** The holes in its code have been filled; follows the two above. */
+  patched?(event: JitEventOf<"compiled">): void;
+  /** Machine code was left through an exit: told of the first, second, fourth, eighth time and so on. */
+  exited?(event: JitEventOf<"exit">): void;
+  /** An opcode without a template was met, for the first time. */
+  noTemplate?(event: JitEventOf<"no-template">): void;
+  /** A function stays in the interpreter for good. */
+  gaveUp?(event: JitEventOf<"refused">): void;
+  /** A function's machine code had to go, since others need the room. */
+  evicted?(event: JitEventOf<"evicted">): void;
+}
+
+/** The hooks that an event of hot code is for, in order. */
+export function hooksOf(event: JitEvent): (keyof Observer)[] {
+  switch (event.kind) {
+    case "compiled":
+      return [event.compilation === 1 ? "compiled" : "recompiled", "patched"];
+    case "exit":
+      return ["exited"];
+    case "refused":
+      return ["gaveUp"];
+    case "no-template":
+      return ["noTemplate"];
+    default:
+      return [event.kind];
+  }
 }
 
 /** A row for the grammar: a token, and what it means. */
@@ -75,14 +101,18 @@ export interface Plugin {
   readonly doc: string;
   /** Its version, for whoever asks. */
   readonly version?: string;
+  /** The versions of the runtime that it works with: `0.1.0`, `^0.1` or `>=0.1 <0.3`; any, if it does not say. */
+  readonly requires?: string;
   /** New tokens. Their rules turn what they read into the nodes that exist. */
   readonly syntax?: readonly TokenRow[];
   /** New opcodes, for passes that write them into programs. */
   readonly opcodes?: readonly OpcodeDef[];
+  /** How backends that compile write opcodes, its own or others, by the backend's name: `x64`. */
+  readonly templates?: { readonly [target: string]: AnyTemplates };
   /** Globals of every module. */
   readonly natives?: readonly NativeDef[];
-  /** Predefined modules. */
-  readonly libraries?: readonly LibraryDef[];
+  /** Predefined modules; a lazy one is loaded when a program names it. */
+  readonly libraries?: readonly (LibraryDef | LazyLibrary)[];
   /** New kinds of artifact. */
   readonly artifacts?: readonly AnyArtifactDef[];
   /** New passes. */
@@ -122,7 +152,7 @@ export interface Registry {
   /** Globals of every module. */
   readonly natives: readonly NativeDef[];
   /** Predefined modules. */
-  readonly libraries: readonly LibraryDef[];
+  readonly libraries: readonly (LibraryDef | LazyLibrary)[];
   /** Rows for the grammar. */
   readonly rules: readonly SyntaxRule[];
   /** How artifacts are printed and verified. */
@@ -132,7 +162,9 @@ export interface Registry {
   /** By name. */
   readonly backends: ReadonlyMap<string, Backend>;
   /** The built-in messages and those of plugins. */
-  readonly messages: Readonly<Record<string, DiagnosticDef>>;
+  readonly messages: Readonly<Record<string, MessageDef>>;
+  /** A target, with the templates that plugins bring for it before its own. */
+  extend(target: AnyTarget): AnyTarget;
   /** Tells all observers; what one throws becomes a diagnostic that names its plugin and the hook. */
   notify<Hook extends keyof Observer>(hook: Hook, event: EventOf<Hook>, diagnostics: Diagnostics): void;
 }
@@ -140,366 +172,44 @@ export interface Registry {
 /** What a hook of {@linkcode Observer} is told. */
 export type EventOf<Hook extends keyof Observer> = Parameters<NonNullable<Observer[Hook]>>[0];
 
-// ---- shapes ------------------------------------------------------------------------------------------------------
-
-/** What a key has to hold; with a question mark it may be left out. */
-type Holds = "text" | "function" | "list" | "record" | "flag" | "anything";
-type Need = Holds | `${Holds}?`;
-type Shape = Readonly<Record<string, Need>>;
-type ShapeOf<Row> = Readonly<Record<keyof Row, Need>>;
-
-const PLUGIN: ShapeOf<Plugin> = {
-  name: "text",
-  doc: "text",
-  version: "text?",
-  syntax: "list?",
-  opcodes: "list?",
-  natives: "list?",
-  libraries: "list?",
-  artifacts: "list?",
-  passes: "list?",
-  backends: "list?",
-  diagnostics: "record?",
-  observe: "record?",
-};
-
-const OBSERVER: ShapeOf<Observer> = {
-  passStart: "function?",
-  passEnd: "function?",
-  runStart: "function?",
-  runEnd: "function?",
-};
-
-const NATIVE: ShapeOf<NativeDef> = {
-  name: "text",
-  params: "list",
-  doc: "text",
-  example: "record",
-  call: "function",
-  intrinsic: "text?",
-};
-
-const MESSAGE: ShapeOf<DiagnosticDef> = {
-  severity: "text",
-  title: "text",
-  text: "function",
-  explain: "record",
-};
-
-/** The lists of a plugin whose elements are records: what stands in them, and what an element is called by. */
-const LISTS = {
-  syntax: {
-    what: "token",
-    key: "token",
-    shape: {
-      token: "text",
-      prefix: "function?",
-      infix: "function?",
-      precedence: "anything?",
-      statement: "function?",
-    },
-  },
-  opcodes: {
-    what: "opcode",
-    key: "name",
-    shape: {
-      name: "text",
-      operands: "record",
-      effect: "text",
-      formula: "text",
-      doc: "text",
-      exec: "function",
-      general: "text?",
-      swapped: "flag?",
-    },
-  },
-  natives: { what: "native", key: "name", shape: NATIVE },
-  libraries: {
-    what: "library",
-    key: "name",
-    shape: { name: "text", doc: "text", natives: "list", constants: "record?" },
-  },
-  artifacts: {
-    what: "artifact",
-    key: "kind",
-    shape: {
-      kind: "text",
-      dump: "text",
-      doc: "text",
-      print: "function",
-      json: "function",
-      check: "function",
-    },
-  },
-  passes: {
-    what: "pass",
-    key: "name",
-    shape: {
-      name: "text",
-      stage: "text",
-      from: "text",
-      to: "text",
-      required: "flag?",
-      after: "list?",
-      before: "list?",
-      doc: "record",
-      run: "function",
-    },
-  },
-  backends: {
-    what: "backend",
-    key: "name",
-    shape: {
-      name: "text",
-      doc: "text",
-      prepare: "function?",
-      isLikely: "function?",
-      choices: "record?",
-      examine: "function?",
-      probe: "function",
-      open: "function",
-    },
-  },
-} as const satisfies {
-  readonly [List in keyof Plugin]?: {
-    readonly what: string;
-    readonly key: string;
-    readonly shape: ShapeOf<RowOf<List>>;
-  };
-};
-
-type RowOf<List extends keyof Plugin> = NonNullable<Plugin[List]> extends readonly (infer Row)[] ? Row
-  : never;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** How a message names what a key holds, and how to tell. */
-const HOLDS: { readonly [What in Holds]: readonly [name: string, test: (value: unknown) => boolean] } = {
-  text: ["a string", (value) => typeof value === "string"],
-  function: ["a function", (value) => typeof value === "function"],
-  list: ["an array", Array.isArray],
-  record: ["an object", isRecord],
-  flag: ["true or false", (value) => typeof value === "boolean"],
-  anything: ["anything", () => true],
-};
-
-/** What is wrong with the keys of `value`, which should be `what`; null if nothing is. */
-function findFlaw(what: string, value: unknown, shape: Shape): string | null {
-  if (!isRecord(value)) return `${what} is not an object`;
-  for (const key of Object.keys(value)) {
-    if (Object.hasOwn(shape, key)) continue;
-    const meant = suggest(key, Object.keys(shape));
-    return `${what} has an unknown key '${key}'${meant === null ? "" : `; did you mean '${meant}'?`}`;
-  }
-  for (const [key, need] of Object.entries(shape)) {
-    const held = value[key], mayLack = need.endsWith("?");
-    if (held === undefined) {
-      if (mayLack) continue;
-      return `${what} has no '${key}'`;
-    }
-    const [name, test] = HOLDS[(mayLack ? need.slice(0, -1) : need) as Holds];
-    if (!test(held)) return `${what === "it" ? `its '${key}'` : `'${key}' of ${what}`} is not ${name}`;
-  }
-  return null;
-}
-
-/** The first flaw of the rows of a list. */
-function findRowFlaw(what: string, key: string, rows: readonly unknown[], shape: Shape): string | null {
-  for (const [index, row] of rows.entries()) {
-    const name = isRecord(row) && typeof row[key] === "string" ? `'${row[key]}'` : `number ${index + 1}`;
-    const flaw = findFlaw(`${what} ${name}`, row, shape);
-    if (flaw !== null) return flaw;
-  }
-  return null;
-}
-
-/** What is wrong with a plugin on its own; null if nothing is. */
-function findPluginFlaw(plugin: unknown): string | null {
-  const flaw = findFlaw("it", plugin, PLUGIN);
-  if (flaw !== null) return flaw;
-  const { observe, diagnostics = {}, libraries = [] } = plugin as Plugin;
-  for (const [list, { what, key, shape }] of Object.entries(LISTS)) {
-    const rows = (plugin as Readonly<Record<string, readonly unknown[] | undefined>>)[list] ?? [];
-    const rowFlaw = findRowFlaw(what, key, rows, shape);
-    if (rowFlaw !== null) return rowFlaw;
-  }
-  for (const { name, natives } of libraries) {
-    const nativeFlaw = findRowFlaw(`native of library '${name}'`, "name", natives, NATIVE);
-    if (nativeFlaw !== null) return nativeFlaw;
-  }
-  for (const [code, def] of Object.entries(diagnostics)) {
-    const messageFlaw = findFlaw(`message '${code}'`, def, MESSAGE);
-    if (messageFlaw !== null) return messageFlaw;
-  }
-  return observe === undefined ? null : findFlaw("'observe'", observe, OBSERVER);
-}
-
-// ---- blame -------------------------------------------------------------------------------------------------------
-
-const textOf = (error: unknown) => error instanceof Error ? error.message : String(error);
-
-/** What a function of the machine throws on purpose; it passes through a native as through any other code. */
-function isMeant(error: unknown): boolean {
-  return [RuntimeFault, ProgramExit, HeapExhausted, WriteFailure, Deno.errors.BrokenPipe]
-    .some((type) => error instanceof type);
-}
-
-/**
- * A plugin whose functions say whose they are when they throw: natives fail in the program, rules of the grammar in
- * the pass that called them, backends before anything runs.
- */
-function withBlame(plugin: Plugin): Plugin {
-  const { name, syntax, natives, libraries, backends } = plugin;
-  const native = (def: NativeDef): NativeDef => ({
-    ...def,
-    call(call) {
-      try {
-        def.call(call);
-      } catch (error) {
-        if (isMeant(error)) throw error;
-        call.fail(`Plugin '${name}' failed in native '${def.name}': ${textOf(error)}`);
-      }
-    },
-  });
-  const rule =
-    <Args extends unknown[], Result>(token: string, run: (...args: Args) => Result) =>
-    (...args: Args): Result => {
-      try {
-        return run(...args);
-      } catch (error) {
-        // What else is thrown is how the parser gives up.
-        if (!(error instanceof Error) || error instanceof PluginFault) throw error;
-        throw new PluginFault(name, `rule of token '${token}'`, error);
-      }
-    };
-  const backend = (def: Backend): Backend => {
-    const fail = (error: unknown): never => {
-      const details = { plugin: name, hook: `backend '${def.name}'`, message: textOf(error) };
-      throw new PluginFailure([makeDiagnostic("U0501", DIAGNOSTICS.U0501, null, [details])]);
-    };
-    const guard = <Result>(step: () => Result): Result => {
-      try {
-        return step();
-      } catch (error) {
-        return fail(error);
-      }
-    };
-    return {
-      ...def,
-      prepare: async () => await guard(() => def.prepare?.())?.catch(fail),
-      probe: (options) => guard(() => def.probe(options)),
-      open: (context) => guard(() => def.open(context)),
-    };
-  };
-  return {
-    ...plugin,
-    ...(syntax && {
-      syntax: syntax.map((row) => ({
-        ...row,
-        ...(row.prefix && { prefix: rule(row.token, row.prefix) }),
-        ...(row.infix && { infix: rule(row.token, row.infix) }),
-        ...(row.statement && { statement: rule(row.token, row.statement) }),
-      })),
-    }),
-    ...(natives && { natives: natives.map(native) }),
-    ...(libraries && {
-      libraries: libraries.map((library) => ({ ...library, natives: library.natives.map(native) })),
-    }),
-    ...(backends && { backends: backends.map(backend) }),
-  };
-}
-
 // ---- merging -----------------------------------------------------------------------------------------------------
 
-/** Opcode numbers are bytes. */
-const OPCODES_MAX = 256;
+/** What somebody threw, as text. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The passes of all plugins, with their owners, as they were given. */
+function passesOf(plugins: readonly Plugin[]): OwnedPass[] {
+  return plugins.flatMap(({ name, passes = [] }) => passes.map((pass) => ({ pass, plugin: name })));
+}
 
 /**
- * Merges plugins: the built-in ones, whose shape the compiler has checked already, then others, in their order.
- * @throws {PluginFailure} if one is malformed, or two do not go together; it lists all that was found
+ * Merges plugins that go together, as the built-in ones do, which a test sees to: looking at them again would take a
+ * while at each start. Those of others join by `createRegistry` in admission.ts, which knows the order of the passes and
+ * how templates combine.
  */
-export function createRegistry(builtIn: readonly Plugin[], users: readonly Plugin[] = []): Registry {
-  const found: Diagnostic[] = [];
-  const malformed = (plugin: string, problem: string) =>
-    found.push(makeDiagnostic("U0503", DIAGNOSTICS.U0503, null, [{ plugin, problem }]));
-  users.forEach((plugin, index) => {
-    const flaw = findPluginFlaw(plugin);
-    if (flaw !== null) malformed(isRecord(plugin) ? String(plugin.name) : `number ${index + 1}`, flaw);
-  });
-  // Rows of a malformed plugin are not to be read.
-  if (found.length > 0) throw new PluginFailure(found);
-
-  const plugins = [...builtIn, ...users.map(withBlame)];
-  const owners = new Map<string, string>();
-  /** Takes note of who brings a thing; a second one is a clash. */
-  const claim = (what: string, name: string, plugin: string) => {
-    const key = `${what} ${name}`, first = owners.get(key);
-    if (first === undefined) owners.set(key, plugin);
-    else {
-      found.push(
-        makeDiagnostic("U0502", DIAGNOSTICS.U0502, null, [{ what, name, first, second: plugin }]),
-      );
-    }
-  };
-  /** The rows of all plugins in one list, each claimed by its name. */
-  const merge = <Row>(
-    rowsOf: (plugin: Plugin) => readonly Row[] | undefined,
-    what: string,
-    nameOf: (row: Row) => string,
-  ) =>
-    plugins.flatMap((plugin) =>
-      (rowsOf(plugin) ?? []).map((row) => {
-        if (isChecked) claim(what, nameOf(row), plugin.name);
-        return { row, plugin: plugin.name };
-      })
-    );
-
-  // The built-in plugins go together, which a test sees to; asking again would take a while at each start.
-  const isChecked = users.length > 0;
-  if (isChecked) {
-    for (const plugin of plugins) claim("plugin", plugin.name, plugin.name);
-    for (const row of OPCODES) claim("opcode", row.name, "core");
-    for (const code of Object.keys(DIAGNOSTICS)) claim("message", code, "core");
-  }
-  const opcodes = merge((p) => p.opcodes, "opcode", (row) => row.name);
-  // Natives and libraries are both globals, so they share their names.
-  const natives = merge((p) => p.natives, "global", (row) => row.name);
-  const libraries = merge((p) => p.libraries, "global", (row) => row.name);
-  const rules = merge((p) => p.syntax, "token", (row) => row.token);
-  const artifacts = merge((p) => p.artifacts, "artifact", (row) => row.kind);
-  const passes = merge((p) => p.passes, "pass", (row) => row.name);
-  const backends = merge((p) => p.backends, "backend", (row) => row.name);
-  const messages = merge((p) => Object.entries(p.diagnostics ?? {}), "message", ([code]) => code);
-
-  const beyond = opcodes[OPCODES_MAX - OPCODES.length];
-  if (beyond !== undefined) {
-    malformed(
-      beyond.plugin,
-      `opcode '${beyond.row.name}' is one too many: there is room for ${OPCODES_MAX} in all`,
-    );
-  }
-  let ordered: readonly OwnedPass[] = [];
-  try {
-    ordered = orderPasses(passes.map(({ row, plugin }) => ({ pass: row, plugin })));
-  } catch (error) {
-    if (!(error instanceof OrderFault)) throw error;
-    malformed(error.plugin, error.message);
-  }
-  if (found.length > 0) throw new PluginFailure(found);
-
-  const rowOf = <Row>({ row }: { readonly row: Row }) => row;
+export function mergePlugins(
+  plugins: readonly Plugin[],
+  passes: readonly OwnedPass[] = passesOf(plugins),
+  extend: Registry["extend"] = (target) => target,
+): Registry {
+  const rules = plugins.flatMap(({ name, syntax = [] }) =>
+    syntax.map((row) => Object.freeze({ ...row, by: name }))
+  );
+  const artifacts = plugins.flatMap(({ artifacts = [] }) => artifacts);
+  const backends = plugins.flatMap(({ backends = [] }) => backends);
   return Object.freeze<Registry>({
     plugins: Object.freeze(plugins),
-    opcodes: Object.freeze([...OPCODES, ...opcodes.map(rowOf)]),
-    natives: Object.freeze(natives.map(rowOf)),
-    libraries: Object.freeze(libraries.map(rowOf)),
-    rules: Object.freeze(rules.map(({ row, plugin }) => Object.freeze({ ...row, by: plugin }))),
-    artifacts: new Map(artifacts.map(({ row }) => [row.kind, row])),
-    passes: Object.freeze(ordered),
-    backends: new Map(backends.map(({ row }) => [row.name, row])),
-    messages: Object.freeze({ ...DIAGNOSTICS, ...Object.fromEntries(messages.map(rowOf)) }),
+    opcodes: Object.freeze([...OPCODES, ...plugins.flatMap(({ opcodes = [] }) => opcodes)]),
+    natives: Object.freeze(plugins.flatMap(({ natives = [] }) => natives)),
+    libraries: Object.freeze(plugins.flatMap(({ libraries = [] }) => libraries)),
+    rules: Object.freeze(rules),
+    artifacts: new Map(artifacts.map((row) => [row.kind, row])),
+    passes: Object.freeze(passes),
+    backends: new Map(backends.map((row) => [row.name, row])),
+    messages: Object.freeze(Object.assign({}, DIAGNOSTICS, ...plugins.map(({ diagnostics }) => diagnostics))),
+    extend,
     notify(hook, event, diagnostics) {
       for (const { name, observe } of plugins) {
         const tell = observe?.[hook] as ((event: unknown) => void) | undefined;

@@ -5,9 +5,10 @@
 
 import { type Diagnostic, renderDiagnostic } from "./diagnostics.ts";
 import { opOf } from "./program.ts";
+import { dumpLine } from "./schema.ts";
 import type { OpcodeDef } from "./opcodes.ts";
 import type { Dump, PassTiming } from "./pass.ts";
-import type { FunctionProfile } from "./engine.ts";
+import type { FunctionProfile } from "./machine.ts";
 import type { JitSums } from "./jit_log.ts";
 import type { HeapStats } from "./heap.ts";
 
@@ -56,10 +57,9 @@ function place(source: Diagnostic["source"], start: number, end: number) {
 
 /** Dumps; a heading tells them apart if there are several. */
 export function printDumps(dumps: readonly Dump[], json: boolean): string {
-  // What is JSON already is not parsed just to be written again.
   if (json) {
-    return dumps.map(({ name, path, text }) =>
-      `{"dump":${JSON.stringify(name)},"path":${JSON.stringify(path)},"value":${text}}\n`
+    return dumps.map(({ name, kind, text, ...label }) =>
+      dumpLine({ ...label, kind, ...(name === kind ? {} : { after: name }) }, text)
     ).join("");
   }
   // Views of functions have a heading of their own.
@@ -142,7 +142,12 @@ export function printProfile(
   const chosen = profile.filter(({ loaded }) =>
     functionName === undefined || loaded.proto.name === functionName
   );
-  if (json) return chosen.map((entry) => line({ profile: plainProfile(entry, opcodes) })).join("");
+  if (json) {
+    return chosen.map((entry) => {
+      const { path, name, ...data } = plainProfile(entry, opcodes);
+      return dumpLine({ kind: "profile", path, functionName: name }, JSON.stringify(data));
+    }).join("");
+  }
   return chosen.map((entry) => {
     const { path, line, name, calls, lines, isNative } = plainProfile(entry, opcodes);
     const out = [

@@ -32,8 +32,10 @@ const { I32, U8 } = views;
 const MAX_LENGTH = 0x7FFFFFFF;
 /** Results shorter than this are not worth a buffer. */
 const SHARED_LENGTH = 64;
-/** From here on the engine's own copy routines beat a loop. */
-const BULK = 48;
+/** From here on the engine's own copy routines beat a loop over bytes, and over words. */
+const BULK = 48, COPY_BULK = 256;
+/** The memory by words at any byte address. */
+const MEMORY = new DataView(U8.buffer);
 
 // ---- making strings ----------------------------------------------------------------------------------------------
 
@@ -59,6 +61,15 @@ export function newString(length: number): number {
 export function newStringBytes(bytes: Uint8Array): number {
   const ref = newString(bytes.length);
   fill((ref + 2) * 8, bytes, bytes.length);
+  return ref;
+}
+
+/** Makes a string of the `length` bytes at byte address `from`. */
+export function newStringCopy(from: number, length: number): number {
+  const ref = newString(length), to = (ref + 2) << 1;
+  if (length >= COPY_BULK) U8.copyWithin(to * 4, from, from + length);
+  // Its last word may take along what stands behind the bytes: it is the string's own.
+  else { for (let i = 0; i < length; i += 4) I32[to + (i >> 2)] = MEMORY.getInt32(from + i, true); }
   return ref;
 }
 
@@ -211,9 +222,14 @@ function copyUnits(to: number, from: number, length: number): void {
 }
 
 /** Copies bytes between byte addresses. */
-function copyBytes(to: number, from: number, length: number): void {
-  if (length < BULK) { for (let i = 0; i < length; i++) U8[to + i] = U8[from + i]; }
-  else U8.copyWithin(to, from, from + length);
+export function copyBytes(to: number, from: number, length: number): void {
+  if (length >= COPY_BULK) {
+    U8.copyWithin(to, from, from + length);
+    return;
+  }
+  let i = 0;
+  for (; i + 4 <= length; i += 4) MEMORY.setInt32(to + i, MEMORY.getInt32(from + i, true), true);
+  for (; i < length; i++) U8[to + i] = U8[from + i];
 }
 
 /** Units that {@linkcode concat} takes. */
@@ -254,9 +270,7 @@ export function sliceString(ref: number, from: number, to: number): number {
   const length = to - from;
   if (length === stringLength(ref)) return ref;
   if (length === 1) return byteString(U8[stringStart(ref) + from]);
-  const slice = newString(length);
-  copyBytes((slice + 2) * 8, stringStart(ref) + from, length);
-  return slice;
+  return newStringCopy(stringStart(ref) + from, length);
 }
 
 // ---- content -----------------------------------------------------------------------------------------------------

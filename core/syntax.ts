@@ -10,15 +10,23 @@
  *
  * `infix` is tried while its `precedence` is at least as tight as what the surrounding expression asks for; that
  * is all there is to operator precedence. The built-in grammar (`passes/parse.ts`) is a table of such rows, and plugins
- * bring more of the same. A rule turns what it reads into nodes of `ast.ts`, so that no later pass learns of it.
+ * bring more of the same. A rule turns what it reads into nodes of `ast.ts`, so that no later pass learns of it; for an
+ * opcode of a plugin, that is an `Operation`.
  *
  * Rules are called with their token already consumed. Errors that leave the rule without a way on are raised with `fail`
  * or `expect`, which do not return; the parser then skips to the next statement.
  *
  * @module
  */
-import type { Block, Expr, FunctionExpr, Ident, Stmt } from "./ast.ts";
-import type { DetailsOf, DiagnosticCode, DIAGNOSTICS, Diagnostics } from "./diagnostics.ts";
+import type { Block, Expr, FunctionExpr, Ident, Operation, Stmt } from "./ast.ts";
+import {
+  type DetailsOf,
+  type DiagnosticCode,
+  type DIAGNOSTICS,
+  type Diagnostics,
+  suggest,
+} from "./diagnostics.ts";
+import type { OpcodeDef } from "./opcodes.ts";
 import type { SourceFile } from "./source.ts";
 
 /** What kinds of token there are beside keywords and operators, which are called by their own text. */
@@ -67,6 +75,30 @@ export interface SyntaxRule extends SyntaxRow {
   readonly by: string;
 }
 
+/**
+ * Why an opcode cannot be applied like this, for rules that give an {@linkcode Operation}; null if it can. The opcode's
+ * row has a register for each value, read in the order A, B, C, and perhaps one for the result.
+ */
+export function findOperationFlaw(
+  { opcode, operands }: Operation,
+  opcodes: readonly OpcodeDef[],
+): string | null {
+  const row = opcodes.find(({ name }) => name === opcode);
+  if (row === undefined) {
+    const meant = suggest(opcode, opcodes.map(({ name }) => name));
+    return `there is no opcode '${opcode}'${meant === null ? "" : `; did you mean '${meant}'?`}`;
+  }
+  const { words = [], ...fields } = row.operands, kinds = Object.values(fields);
+  const values = kinds.filter((kind) => kind === "src").length, isResult = (kind: string) => kind === "dst";
+  if (words.length > 0 || values + kinds.filter(isResult).length < kinds.length) {
+    return `opcode '${opcode}' has operands that are no values, so a pass has to write it into programs`;
+  }
+  if (kinds.filter(isResult).length > 1) return `opcode '${opcode}' has more than one result`;
+  return values === operands.length
+    ? null
+    : `opcode '${opcode}' takes ${values} values, and is given ${operands.length}`;
+}
+
 /** What a rule may ask of the parser. */
 export interface ParserFace {
   /** The file. */
@@ -90,6 +122,11 @@ export interface ParserFace {
   expect(kind: string, where: string): void;
   /** Reports at the next token and gives the statement up. */
   fail<Code extends DiagnosticCode>(code: Code, ...details: DetailsOf<(typeof DIAGNOSTICS)[Code]>): never;
+
+  /** Lets `read` read what lies between two offsets as if nothing came after it; then goes on where it was. */
+  parseInside<Result>(start: number, end: number, read: () => Result): Result;
+  /** The bytes that a stretch of text within quotes stands for, escapes resolved. */
+  readText(start: number, end: number): Uint8Array;
 
   /** Reads a name that is being declared: otherwise `Expect what.` */
   parseName(what: string): Ident;

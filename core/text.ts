@@ -131,7 +131,7 @@ const NUMBER_BYTES = 24;
 const BILLION = 1_000_000_000;
 
 /** Number of characters of the decimal text of an integer of 48 bits. */
-function intLength(n: number): number {
+export function intLength(n: number): number {
   const sign = n < 0 ? 1 : 0;
   const size = n < 0 ? -n : n;
   return sign + (size < BILLION ? digitCount(size) : 9 + digitCount(Math.floor(size / BILLION)));
@@ -145,7 +145,7 @@ function digitCount(n: number): number {
 }
 
 /** Writes the `length` characters of an integer of 48 bits at `at`. */
-function writeInt(bytes: Uint8Array, at: number, n: number, length: number): void {
+export function writeInt(bytes: Uint8Array, at: number, n: number, length: number): void {
   let size = n, end = at + length;
   if (n < 0) {
     size = -n;
@@ -211,7 +211,7 @@ function writePlain(sink: Sink, low: number, high: number, word: number): void {
 }
 
 /** Set in the header of a container whose text is being written (:visiting:): the lowest of the flags. */
-const VISITING = 1 << 8;
+export const VISITING: number = 1 << 8;
 
 /** Containers being written, innermost last, two words each: its ref, and where to go on (as in {@linkcode step}). */
 let path = new Int32Array(64);

@@ -27,10 +27,22 @@ const REASONS: readonly Interruption[] = [
   { because: "The time limit is over.", code: 124 },
 ];
 
+const TIME_IS_OVER = 3;
+
 /** A watchdog over one program. */
 export interface Watchdog {
   /** Starts the thread if it is time to; says why the program has to end, or null. To be called often. */
   look(): Interruption | null;
+  /** Starts the thread at once, for those who have time to wait until it listens. */
+  listen(): Promise<void>;
+  /** Forgets what was noted so far: what runs from now on did nothing to be ended for. */
+  forget(): void;
+  /** Ends the program as SIGINT would: for whoever hears of it on the program's own thread. */
+  interrupt(): void;
+  /**
+   * Has `stop` called in place of ending the program, once, when a signal asks for that. Gives what takes it back.
+   */
+  onInterrupt(stop: () => void): () => void;
   /** Ends the thread. */
   dispose(): void;
 }
@@ -48,6 +60,9 @@ export function createWatchdog(timeout: number | null, wake: () => void): Watchd
   let thread: Worker | null = null;
   /** Whether there can be no thread. */
   let denied = false;
+  /** What would rather end in its own way. */
+  const stops = new Set<() => void>();
+  const listening = Promise.withResolvers<void>();
   // A limit has to hold from the beginning, also for a program that only waits.
   if (timeout !== null) start();
 
@@ -60,19 +75,41 @@ export function createWatchdog(timeout: number | null, wake: () => void): Watchd
       denied = true;
       return;
     }
-    thread.onmessage = wake;
+    thread.onmessage = () => {
+      listening.resolve();
+      wake();
+    };
     const left = timeout === null ? null : Math.max(0, timeout - (performance.now() - begun));
     thread.postMessage({ note, timeout: left } satisfies Orders);
   }
 
   return {
     look() {
-      if (thread === null) {
-        if (denied || performance.now() - begun < PATIENCE) return null;
-        start();
-      }
       const reason = Atomics.load(word, 0);
-      return reason === 0 ? null : REASONS[reason - 1];
+      if (reason === 0) {
+        if (thread === null && !denied && performance.now() - begun >= PATIENCE) start();
+        return null;
+      }
+      if (stops.size === 0 || reason === TIME_IS_OVER) return REASONS[reason - 1];
+      Atomics.store(word, 0, 0);
+      for (const stop of stops) stop();
+      stops.clear();
+      return null;
+    },
+    onInterrupt(stop) {
+      // A program that waits may be asked before it has run for a while.
+      if (thread === null && !denied) start();
+      stops.add(stop);
+      return () => stops.delete(stop);
+    },
+    async listen() {
+      if (thread === null && !denied) start();
+      if (thread !== null) await listening.promise;
+    },
+    forget: () => void Atomics.store(word, 0, 0),
+    interrupt() {
+      Atomics.compareExchange(word, 0, 0, 1);
+      wake();
     },
     dispose() {
       thread?.terminate();

@@ -26,4 +26,5 @@ scope.onmessage = ({ data: { note, timeout } }) => {
   Deno.addSignalListener("SIGINT", () => leave(1));
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => leave(2));
   if (timeout !== null) setTimeout(() => leave(3), timeout);
+  scope.postMessage(null); // it listens
 };

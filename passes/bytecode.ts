@@ -20,7 +20,7 @@ import { walk } from "../core/ast.ts";
 import type { Diagnostics } from "../core/diagnostics.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { Capture, Constant, FunctionProto, Program } from "../core/program.ts";
-import { OPCODES, type OpName } from "../core/opcodes.ts";
+import { type OpcodeDef, OPCODES, type OpName } from "../core/opcodes.ts";
 import {
   advanceIterator,
   alignWindow,
@@ -33,6 +33,7 @@ import {
   type Code,
   constantNumber,
   emit,
+  emitRow,
   isTemporary,
   jump,
   keepRegisters,
@@ -58,6 +59,8 @@ type Stmt = ast.Stmt;
 export interface BytecodeOptions {
   /** Names of builtins; calls to those that the file leaves alone become opcodes. */
   readonly builtins: ReadonlySet<string>;
+  /** All opcodes by number; the built-in ones, if it does not say. */
+  readonly opcodes?: readonly OpcodeDef[];
 }
 
 /** What the functions of a file share. */
@@ -66,6 +69,7 @@ interface Unit {
   readonly source: SourceFile;
   readonly diagnostics: Diagnostics;
   readonly builtins: ReadonlySet<string>;
+  readonly opcodes: readonly OpcodeDef[];
   readonly globals: Map<string, number>;
 }
 
@@ -104,7 +108,8 @@ export function emitProgram(
   options: BytecodeOptions,
 ): Program {
   const scopes = resolveScopes(tree);
-  const unit: Unit = { scopes, source, diagnostics, builtins: options.builtins, globals: new Map() };
+  const { builtins, opcodes = OPCODES } = options;
+  const unit: Unit = { scopes, source, diagnostics, builtins, opcodes, globals: new Map() };
   const main = declareFunction(tree, "main", 0, false);
   const protos: FunctionProto[] = [];
   const pending = [main];
@@ -709,7 +714,22 @@ function emitLeaf(f: Emitter, expr: Expr, dst: number): void {
       return emitBool(f, expr, dst, (yes) => emitBranch(f, expr, true, yes));
     case "Call":
       return emitBuiltin(f, expr, dst);
+    case "Operation":
+      return emitOperation(f, expr, dst);
   }
+}
+
+/** An opcode of a plugin, applied to values; one without a result gives nil. */
+function emitOperation(f: Emitter, node: ast.Operation, dst: number): void {
+  const { code, unit: { opcodes } } = f, { opcode, operands } = node;
+  const op = opcodes.findIndex(({ name }) => name === opcode), row = opcodes[op];
+  const kinds = (["A", "B", "C"] as const).flatMap((field) => row?.operands[field] ?? []);
+  if (row === undefined || kinds.filter((kind) => kind === "src").length !== operands.length) {
+    throw new Error(`There is no opcode '${opcode}' of ${operands.length} values`);
+  }
+  const values = operands.map((value, i) => operand(f, value, ...operands.slice(i + 1))).values();
+  emitRow(code, node, op, row, kinds.map((kind) => kind === "dst" ? dst : values.next().value!));
+  if (!kinds.includes("dst")) emit(code, node, "LOAD_NIL", dst);
 }
 
 const ARITHMETIC: { readonly [op: string]: readonly [registers: OpName, constant: OpName] } = {

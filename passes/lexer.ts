@@ -9,7 +9,6 @@
  * @module
  */
 import type { DetailsOf, DiagnosticCode, DIAGNOSTICS, Diagnostics } from "../core/diagnostics.ts";
-import { createDiagnostics } from "../core/diagnostics.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { Token, TokenClass } from "../core/syntax.ts";
 
@@ -124,9 +123,13 @@ function is(code: number, classes: number): boolean {
 
 // ---- The lexer ------------------------------------------------------------------------------------------------------
 
-/** Makes a lexer that starts at the beginning of a file. */
-export function makeLexer(source: SourceFile, diagnostics: Diagnostics, lexicon: Lexicon): Lexer {
-  const { text } = source;
+/** Makes a lexer that starts at the beginning of a file; `text` is how much of it there is to be read. */
+export function makeLexer(
+  source: SourceFile,
+  diagnostics: Diagnostics,
+  lexicon: Lexicon,
+  text: string = source.text,
+): Lexer {
   const { operators } = lexicon;
   let at = text.startsWith("#!") ? endOfLine(text, 0) : 0;
   let frontier = 0; // how far the text has been read so far, and its errors reported; see `rewind`
@@ -447,21 +450,4 @@ function readEscape(text: string, at: number): Escape {
 function skipHex(text: string, from: number, to: number): number {
   while (from < to && is(text.charCodeAt(from), HEX)) from++;
   return from;
-}
-
-// ---- Dump -----------------------------------------------------------------------------------------------------------
-
-/** The tokens of a file as text, one a line: line:column, kind, and the text where the kind does not tell. */
-export function printTokens(source: SourceFile, lexicon: Lexicon = makeLexicon()): string {
-  const lexer = makeLexer(source, createDiagnostics(0), lexicon);
-  const token = makeToken();
-  const lines: string[] = [];
-  do {
-    lexer.scan(token);
-    const { line, column } = source.position(token.start);
-    const text = source.text.slice(token.start, token.end);
-    const shown = token.kind === text || text === "" ? "" : ` ${JSON.stringify(text).slice(1, -1)}`;
-    lines.push(`${line}:${column} ${token.kind}${shown}`);
-  } while (token.kind !== "<end>");
-  return lines.join("\n") + "\n";
 }

@@ -415,6 +415,8 @@ function finishExpression(p: ParserFace, expr: Expr, start: number): Stmt {
 export interface ParseOptions {
   /** Rows that plugins add to the grammar. */
   readonly rules?: readonly SyntaxRule[];
+  /** Whether the last ';' may be left out, as people do who talk to a program. */
+  readonly mayLackEnd?: boolean;
 }
 
 /**
@@ -427,7 +429,8 @@ export function parseProgram(
   options: ParseOptions = {},
 ): Program {
   const rules = options.rules ?? [];
-  const parser = makeParser(source, diagnostics, mergeGrammar(rules), rules.map((rule) => rule.token));
+  const tokens = rules.map((rule) => rule.token);
+  const parser = makeParser(source, diagnostics, mergeGrammar(rules), tokens, options.mayLackEnd ?? false);
   return { kind: "Program", start: 0, end: source.text.length, body: parser.parseFile() };
 }
 
@@ -479,8 +482,10 @@ function makeParser(
   diagnostics: Diagnostics,
   rows: ReadonlyMap<string, Row>,
   extraTokens: readonly string[],
+  mayLackEnd: boolean,
 ): { parseFile(): Stmt[] } {
-  const lexer = makeLexer(source, diagnostics, makeLexicon(extraTokens));
+  const lexicon = makeLexicon(extraTokens);
+  let lexer = makeLexer(source, diagnostics, lexicon);
   const { text } = source;
   let token = makeToken(), previous = makeToken();
   const spare = makeToken();
@@ -523,6 +528,7 @@ function makeParser(
 
   function expect(kind: string, where: string): void {
     if (token.kind === kind) return advance();
+    if (mayLackEnd && kind === ";" && token.kind === "<end>") return;
     const error = reportSyntax("U0107", kind === ";", { token: kind, where });
     if (kind === ";") {
       if (token.kind === ":") {
@@ -540,6 +546,23 @@ function makeParser(
   ): never {
     reportSyntax(code, false, ...details);
     throw PANIC;
+  }
+
+  function parseInside<Result>(start: number, end: number, read: () => Result): Result {
+    const outer = { lexer, token: { ...token }, previous: { ...previous }, row };
+    lexer = makeLexer(source, diagnostics, lexicon, text.slice(0, end));
+    lexer.rewind(start);
+    lexer.scan(token);
+    row = rows.get(token.kind)!;
+    previous.start = previous.end = start;
+    try {
+      return read();
+    } finally {
+      lexer = outer.lexer;
+      Object.assign(token, outer.token);
+      Object.assign(previous, outer.previous);
+      row = outer.row;
+    }
   }
 
   // ---- Errors
@@ -797,6 +820,8 @@ function makeParser(
     match,
     expect,
     fail,
+    parseInside,
+    readText: (start, end) => readString(text, start - 1, end + 1, true),
     parseName,
     parseMemberName,
     parseExpression,

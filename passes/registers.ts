@@ -22,7 +22,14 @@
  */
 
 import { type Constant, opOf, wordABx } from "../core/program.ts";
-import { OP, OPCODES, type OperandKind, type OpName, type WordKind } from "../core/opcodes.ts";
+import {
+  OP,
+  type OpcodeDef,
+  OPCODES,
+  type OperandKind,
+  type OpName,
+  type WordKind,
+} from "../core/opcodes.ts";
 
 /** A stretch of source text that an instruction comes from; every node of the tree is one. */
 export interface Site {
@@ -145,15 +152,18 @@ const shapes = new Map<OpName, Shape>();
 function shapeOf(name: OpName): Shape {
   let shape = shapes.get(name);
   if (shape === undefined) {
-    const { operands } = OPCODES[OP[name]];
-    const packed = (["A", "B", "C", "Bx", "sBx"] as const).flatMap((field) => {
-      const kind = operands[field];
-      return kind === undefined ? [] : [{ kind, wide: field.endsWith("Bx"), shift: SHIFTS[field] }];
-    });
-    shape = { op: OP[name], packed, words: operands.words ?? [] };
+    shape = makeShape(OP[name], OPCODES[OP[name]]);
     shapes.set(name, shape);
   }
   return shape;
+}
+
+function makeShape(op: number, { operands }: OpcodeDef): Shape {
+  const packed = (["A", "B", "C", "Bx", "sBx"] as const).flatMap((field) => {
+    const kind = operands[field];
+    return kind === undefined ? [] : [{ kind, wide: field.endsWith("Bx"), shift: SHIFTS[field] }];
+  });
+  return { op, packed, words: operands.words ?? [] };
 }
 
 /**
@@ -161,8 +171,21 @@ function shapeOf(name: OpName): Shape {
  * the end are 0.
  */
 export function emit(code: Code, at: Site, name: OpName, ...operands: readonly number[]): void {
+  emitShape(code, at, shapeOf(name), operands);
+}
+
+/** The same for an opcode of a plugin. */
+export function emitRow(code: Code, at: Site, op: number, row: OpcodeDef, operands: readonly number[]): void {
+  emitShape(code, at, makeShape(op, row), operands);
+}
+
+function emitShape(
+  code: Code,
+  at: Site,
+  { op, packed, words }: Shape,
+  operands: readonly number[],
+): void {
   if (!code.reachable) return;
-  const { op, packed, words } = shapeOf(name);
   let word = op, scratch = SCRATCH;
   let result = -1, home = -1;
   for (let i = 0; i < packed.length; i++) {

@@ -2,7 +2,7 @@
  * The template-JIT pass: hot function → draft. It walks the bytecode once and asks the target for each instruction's
  * template; what a template jumps to without knowing where it lies are labels, one for each instruction, one for each
  * exit. Nothing is decided here about machine code, and nothing about where it will lie: the draft has holes, which
- * the jump-patch pass fills.
+ * the jump-patch pass fills. Loops that have a plan (loops.ts) are written a second time, behind all instructions.
  *
  * ```text
  *  instruction 0    instruction 2    …    instruction n      exits, out of the way
@@ -18,6 +18,7 @@ import { Proto } from "../core/program.ts";
 import { type OpcodeDef, OPCODES } from "../core/opcodes.ts";
 import type {
   Assembler,
+  Decoded,
   Draft,
   Exit,
   ExitReason,
@@ -26,14 +27,100 @@ import type {
   Site,
   Target,
 } from "../core/backend.ts";
+import { decodeAll } from "./loops.ts";
+import { writeLoop } from "./loop_code.ts";
 
 const { I32 } = views;
 
-/** The operands of an instruction word as its row has them. */
-function operandsOf(row: OpcodeDef, word: number): { a: number; b: number; c: number } {
-  const { Bx, sBx } = row.operands;
-  const b = Bx !== undefined ? word >>> 16 : sBx !== undefined ? word >> 16 : word >>> 16 & 0xFF;
-  return { a: word >>> 8 & 0xFF, b, c: word >>> 24 };
+/** Code that stands behind the instructions. */
+interface Piece {
+  readonly kind: Outside["kind"];
+  readonly pc: number;
+  readonly exit: number;
+  readonly write: () => void;
+}
+
+/** What the sites of a function share. */
+interface Work<A extends Assembler<L>, L> {
+  readonly asm: A;
+  readonly target: Target<A, L>;
+  readonly code: Int32Array;
+  /** Its proto word. */
+  readonly proto: number;
+  readonly interpret: L;
+  readonly exits: Exit[];
+  readonly pieces: Piece[];
+}
+
+/** An instruction in the hands of its template. */
+class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly proto: number;
+  readonly nextPc: number;
+  readonly backward: boolean;
+  readonly interpret: L;
+  /** Apart from the others, so that templates can take it out of the site. */
+  readonly exit = (reason: ExitReason): L => this.exitFor(reason);
+  /** The exits that have been asked for. */
+  private readonly reasons: ExitReason[] = [];
+  private readonly labels: L[] = [];
+
+  constructor(
+    private readonly work: Work<A, L>,
+    private readonly instruction: Decoded,
+    readonly target: L,
+    readonly next: L,
+  ) {
+    const { a, b, c, pc, to } = instruction;
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.proto = work.proto;
+    this.nextPc = work.proto + Proto.CODE + instruction.next;
+    this.backward = to >= 0 && to <= pc;
+    this.interpret = work.interpret;
+  }
+
+  word(index: number): number {
+    return this.work.code[this.instruction.pc + 1 + index];
+  }
+
+  constant(n: number): { low: number; high: number } {
+    return { low: I32[this.proto - 2 - 2 * n], high: I32[this.proto - 1 - 2 * n] };
+  }
+
+  private exitFor(reason: ExitReason): L {
+    const known = this.reasons.indexOf(reason);
+    if (known >= 0) return this.labels[known];
+    const { asm, target, exits, pieces, proto } = this.work, { pc } = this.instruction;
+    const label = asm.label(reason), exit = exits.length;
+    this.reasons.push(reason);
+    this.labels.push(label);
+    exits.push({ pc, reason });
+    const write = () => {
+      asm.bind(label);
+      target.exit(asm, exit, proto + Proto.CODE + pc);
+    };
+    pieces.push({ kind: "exit", pc, exit, write });
+    return label;
+  }
+
+  poll(): L {
+    const { asm, target, pieces, proto } = this.work, { pc, to } = this.instruction;
+    const label = asm.label("poll");
+    const write = () => {
+      asm.bind(label);
+      target.poll(asm, proto + Proto.CODE + to);
+    };
+    pieces.push({ kind: "poll", pc, exit: -1, write });
+    return label;
+  }
+
+  outside(write: () => void): void {
+    this.work.pieces.push({ kind: "detour", pc: this.instruction.pc, exit: -1, write });
+  }
 }
 
 /** Compiles a hot function into a draft. */
@@ -44,80 +131,68 @@ export function compileTemplates<A extends Assembler<L>, L>(
 ): Draft {
   const { code, loaded } = hot, proto = loaded.word, start = proto + Proto.CODE;
   const asm = target.assembler();
-  const starts: number[] = [];
-  for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
-    starts.push(pc);
-  }
-  const labels = new Map<number, L>(starts.map((pc) => [pc, asm.label()]));
+  const instructions = decodeAll(code, opcodes);
+  const labels: L[] = new Array(code.length);
+  for (const { pc } of instructions) labels[pc] = asm.label();
   const end = asm.label();
-  const labelAt = (pc: number) => labels.get(pc) ?? end;
+  const labelAt = (pc: number): L => labels[pc] ?? end;
   const entries = new Int32Array(code.length).fill(-1);
-  const exits: Exit[] = [];
-  /** Code that stands behind the instructions. */
-  const pieces: { piece: Outside; write: () => void }[] = [];
-  const stands = (kind: Outside["kind"], pc: number, exit: number, write: () => void) =>
-    void pieces.push({ piece: { kind, offset: 0, pc, exit }, write });
+  const exits: Exit[] = [], bare = new Set<string>();
+  const pieces: Piece[] = [];
+  const outside: Outside[] = [];
   const interpret = asm.label("interpret the callee");
+  const work: Work<A, L> = { asm, target, code, proto, interpret, exits, pieces };
   let interprets = false;
 
-  for (const [number, pc] of starts.entries()) {
-    const word = code[pc], row = opcodes[word & 0xFF];
-    const nextPc = starts[number + 1] ?? code.length;
-    const { a, b, c } = operandsOf(row, word);
-    const jump = row.operands.words?.indexOf("jump") ?? -1;
-    const to = jump < 0 ? pc : pc + 1 + jump + code[pc + 1 + jump];
-    let known: Map<ExitReason, L> | null = null;
+  function writeInstruction(each: Decoded, to: L, next: L): void {
+    const { row } = each, template = target.templates[row.name];
     interprets ||= row.operands.A === "window";
-    const site: Site<L> = {
-      a,
-      b,
-      c,
-      word: (index) => code[pc + 1 + index],
-      constant: (n) => ({ low: I32[proto - 2 - 2 * n], high: I32[proto - 1 - 2 * n] }),
-      proto,
-      nextPc: start + nextPc,
-      next: labelAt(nextPc),
-      target: labelAt(to),
-      backward: to <= pc,
-      exit(reason) {
-        let label = known?.get(reason);
-        if (label === undefined) {
-          const made = label = asm.label(reason), index = exits.length;
-          known ??= new Map();
-          known.set(reason, made);
-          exits.push({ pc, reason });
-          stands("exit", pc, index, () => {
-            asm.bind(made);
-            target.exit(asm, index, start + pc);
-          });
-        }
-        return label;
-      },
-      poll() {
-        const label = asm.label("poll");
-        stands("poll", pc, -1, () => {
-          asm.bind(label);
-          target.poll(asm, start + to);
-        });
-        return label;
-      },
-      outside: (write) => stands("detour", pc, -1, write),
-      interpret,
-    };
-    asm.bind(labelAt(pc));
+    const site = new InstructionSite(work, each, to, next);
+    if (template === undefined) bare.add(row.name);
+    if (template === undefined || template === "exit") target.jump(asm, site.exit("no-template"));
+    else template(asm, site);
+  }
+
+  // A loop with a second version goes over to it at its head.
+  const versions = new Map(
+    (hot.loops ?? []).map((plan) => [plan.head, { plan, enter: asm.label("the loop"), first: asm.label() }]),
+  );
+  for (const each of instructions) {
+    const { pc, row } = each, version = versions.get(pc);
+    asm.bind(labels[pc]);
     entries[pc] = asm.offset;
+    if (version !== undefined) {
+      target.jump(asm, version.enter);
+      asm.bind(version.first);
+    }
     asm.comment(row.name);
     // The interpreter comes to LOOP once; jumps backward lead behind it, having counted.
     if (hot.count && row.name !== "LOOP") target.count(asm);
-    const template = target.templates[row.name] ?? "exit";
-    if (template === "exit") target.jump(asm, site.exit("no-template"));
-    else template(asm, site);
+    writeInstruction(each, labelAt(each.to < 0 ? pc : each.to), labelAt(each.next));
   }
   asm.bind(end); // nothing leads here, the verifier has seen to that; but a label that is wanted has to lie somewhere
-  const outside: Outside[] = [];
+  for (const { plan, enter, first } of versions.values()) {
+    writeLoop(
+      plan,
+      target.loops!,
+      {
+        asm,
+        target,
+        count: hot.count,
+        labelAt,
+        begin: (kind, pc) => outside.push({ kind, offset: asm.offset, pc, exit: -1 }),
+        stands: (kind, pc, write) => pieces.push({ kind, pc, exit: -1, write }),
+        writePlainly: (each, to, next) => writeInstruction(each, to ?? next, next),
+        factsOf: (each) => new InstructionSite(work, each, end, end),
+        poll: (pc) => target.poll(asm, start + pc),
+      },
+      enter,
+      first,
+    );
+  }
   // A detour may ask for exits, which then stand behind it.
-  for (const { piece, write } of pieces) {
-    outside.push({ ...piece, offset: asm.offset });
+  for (const { kind, pc, exit, write } of pieces) {
+    outside.push({ kind, offset: asm.offset, pc, exit });
     write();
   }
   if (interprets) {
@@ -126,7 +201,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
     target.interpret(asm);
   }
   const made = asm.finish();
-  const { bytes, labels: places, fixups, remarks, data } = made;
+  const { bytes, labels: places, fixups, data } = made;
   return {
     hot,
     bytes,
@@ -135,9 +210,12 @@ export function compileTemplates<A extends Assembler<L>, L>(
       return made.labelNames;
     },
     fixups,
-    remarks,
+    get remarks() {
+      return made.remarks;
+    },
     data,
     exits,
+    bare,
     outside,
     entries,
   };

@@ -268,7 +268,7 @@ function rotate(word: number, bits: number): number {
 }
 
 /** The plugin of `ucoreMath`. */
-export const math: Plugin = {
+export const math = {
   name: "math",
   doc: "The mathematical functions, and random numbers.",
   libraries: [{
@@ -277,4 +277,4 @@ export const math: Plugin = {
     natives: [...FLOATS, ...ROUNDING, ...CHOICES, ...RANDOM],
     constants: { pi: Math.PI },
   }],
-};
+} satisfies Plugin;

@@ -35,8 +35,8 @@ const NATIVES: readonly NativeDef[] = [
 ];
 
 /** The plugin of `ucoreTimer`. */
-export const timer: Plugin = {
+export const timer = {
   name: "timer",
   doc: "The clock and waiting.",
   libraries: [{ name: "ucoreTimer", doc: "Milliseconds, and waiting for them to pass.", natives: NATIVES }],
-};
+} satisfies Plugin;

@@ -40,6 +40,8 @@ const STARTUP_ROUNDS = 5;
 /** What the command line asks for. */
 export interface Options {
   readonly help: boolean;
+  /** Times the core libraries instead of the programs. */
+  readonly libraries: boolean;
   readonly engines: readonly string[] | null;
   readonly programs: readonly string[] | null;
   readonly base: string | null;
@@ -64,7 +66,7 @@ const TEXT_OPTIONS = [
   "markdown",
 ] as const;
 type Parsed =
-  & { readonly help: boolean; readonly json: boolean }
+  & { readonly help: boolean; readonly json: boolean; readonly libraries: boolean }
   & { readonly [name in (typeof TEXT_OPTIONS)[number]]?: string };
 
 const HELP = `Compares the backends of this project with each other and with other languages.
@@ -79,6 +81,7 @@ deno task bench [OPTIONS]
   --scale=X          multiply the work of each program (default: 1)
   --timeout=SECONDS  end a run that takes longer; it counts as failed (default: 60)
   --rounds=N         rounds of the warm-up in one process, of our backends (default: 30; 0: leave it out)
+  --libraries        time the core libraries on large data instead, against plain TypeScript (--reps and --scale apply)
   --json             print the report as JSON
   --markdown=FILE    also write a report with plots, FILE and FILE-*.svg
   --help             show this text
@@ -93,7 +96,7 @@ that have to warm up. Exit code 1 if an engine fails or gives another answer tha
  */
 export function parseOptions(args: readonly string[]): Options {
   const parsed: Parsed = parseArgs([...args], {
-    boolean: ["help", "json"],
+    boolean: ["help", "json", "libraries"],
     string: [...TEXT_OPTIONS],
     alias: { help: "h" },
     unknown(argument: string) {
@@ -126,6 +129,7 @@ export function parseOptions(args: readonly string[]): Options {
   if (parsed.markdown === "") throw new UsageError("--markdown needs the name of a file");
   return {
     help: parsed.help,
+    libraries: parsed.libraries,
     engines: list("engines"),
     programs,
     base: parsed.base ?? null,
@@ -242,6 +246,10 @@ async function main(args: readonly string[]): Promise<number> {
     if (options.help) {
       console.log(HELP.trimEnd());
       return 0;
+    }
+    if (options.libraries) {
+      const { benchLibraries } = await import("./bench_libraries.ts");
+      return await benchLibraries(options.reps, options.scale);
     }
     if (!await hasShell()) {
       throw new UsageError(`The bench needs ${SHELL}, for its times`);

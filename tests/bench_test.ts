@@ -82,6 +82,7 @@ const MEASURED: Measurements = {
 Deno.test("parseOptions() reads what is given and fills in the rest", () => {
   assertEquals(parseOptions([]), {
     help: false,
+    libraries: false,
     engines: null,
     programs: null,
     base: null,
@@ -102,10 +103,12 @@ Deno.test("parseOptions() reads what is given and fills in the rest", () => {
       "--timeout=9",
       "--rounds=0",
       "--json",
+      "--libraries",
       "--markdown=out.md",
     ]),
     {
       help: false,
+      libraries: true,
       engines: ["interp", "node"],
       programs: ["gcd"],
       base: "node",

@@ -170,7 +170,7 @@ Deno.test("cli --dump prints and does not run; reports come after the run, on st
   assertEquals({ code: dump.code, stderr: dump.stderr }, { code: 0, stderr: "" });
   for (const text of ["1:1 print", "Print 1:1", "PRINT"]) assert(dump.stdout.includes(text), dump.stdout);
   const [line] = (await cli(["--json", "--dump=bytecode", "-e", "print 1;"])).stdout.split("\n");
-  assertEquals(JSON.parse(line).dump, "bytecode");
+  assertEquals(JSON.parse(line).schema, "unnarize/bytecode@1");
   const code = "function f(x) { return x + 1; } for (var i = 0; i < 500; i += 1) f(i); print f(1);";
   const run = await cli(["--dump=profile", "--function=f", "--time", "--stats", "--check", "-e", code]);
   assertEquals({ code: run.code, stdout: run.stdout }, { code: 0, stdout: "2\n" });
@@ -211,9 +211,20 @@ Deno.test("cli ends quietly when nobody reads its output", async () => {
   assertEquals({ code: status.code, stderr }, { code: 141, stderr: "" });
 });
 
+Deno.test("cli says what it must be allowed to load what it needs", async () => {
+  const { code, stderr } = await cli(["-e", "import ucoreMath as m; print m.pi;"], {
+    permissions: ["--no-prompt"],
+  });
+  assertEquals(code, 1);
+  assert(/^Loading a part of the runtime failed: .*--allow-read/.test(stderr), stderr);
+});
+
 Deno.test("cli hands on output while the program waits", async () => {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", `${ROOT}cli.ts`, "-e", 'print "first"; ucoreTimer.sleep(60000);'],
+    args: [
+      ...["run", "--quiet", "--no-check", "--allow-read", `${ROOT}cli.ts`],
+      ...["-e", 'print "first"; ucoreTimer.sleep(60000);'],
+    ],
     stdout: "piped",
     stderr: "null",
   }).spawn();

@@ -10,6 +10,7 @@ import {
   renderRuntimeError,
   suggest,
 } from "../core/diagnostics.ts";
+import { EXPLANATIONS } from "../core/explanations.ts";
 import { makeSource } from "../core/source.ts";
 import { emitProgram } from "../passes/bytecode.ts";
 import { checkProgram } from "../passes/check.ts";
@@ -27,28 +28,28 @@ function unexpected(text: string, start: number, end: number): Diagnostic {
   return createDiagnostics().report("U0111", { source: makeSource("main.unna", text), start, end });
 }
 
-for (const [code, row] of Object.entries(DIAGNOSTICS)) {
+for (const [code, { explain }] of Object.entries(EXPLANATIONS)) {
   const testable = /^U0[12]/.test(code) && !code.startsWith("U015");
   if (!testable) continue;
-  Deno.test(`DIAGNOSTICS.${code} is what its example produces`, () => {
+  Deno.test(`EXPLANATIONS.${code} has an example that produces it`, () => {
     const diagnostics = createDiagnostics();
-    const source = makeSource("example.unna", row.explain.example);
+    const source = makeSource("example.unna", explain.example);
     const program = parseProgram(source, diagnostics);
     const known = { globals: new Set(["length", "ucoreMath"]) };
     if (diagnostics.errorCount === 0) checkProgram(program, source, known, diagnostics);
     if (diagnostics.errorCount === 0) emitProgram(program, source, diagnostics, { builtins: known.globals });
     const found = diagnostics.items.map((item) => item.code);
     assert(found.includes(code), `got ${found}`);
-    assertEquals(row.severity === "error", diagnostics.errorCount > 0);
+    assertEquals(DIAGNOSTICS[code as DiagnosticCode].severity === "error", diagnostics.errorCount > 0);
   });
 }
 
-for (const [code, row] of Object.entries(DIAGNOSTICS)) {
+for (const [code, { explain }] of Object.entries(EXPLANATIONS)) {
   if (!code.startsWith("U09")) continue;
-  Deno.test(`DIAGNOSTICS.${code} is what its example raises`, async () => {
+  Deno.test(`EXPLANATIONS.${code} has an example that raises it`, async () => {
     const runtime = createRuntime({ heap: SMALL_HEAP, stdout: () => {}, stderr: () => {} });
     try {
-      const program = runtime.compile("example.unna", row.explain.example);
+      const program = runtime.compile("example.unna", explain.example);
       const fault = await assertRejects(() => runtime.run(program), RuntimeFault);
       assertEquals(fault.code, code);
       assert(fault.frames.length > 0);
@@ -58,8 +59,8 @@ for (const [code, row] of Object.entries(DIAGNOSTICS)) {
   });
 }
 
-Deno.test("DIAGNOSTICS rows explain themselves in sentences", () => {
-  for (const [code, { title, explain }] of Object.entries(DIAGNOSTICS)) {
+Deno.test("EXPLANATIONS are sentences", () => {
+  for (const [code, { title, explain }] of Object.entries(EXPLANATIONS)) {
     assert(/^U0[1-9]\d\d$/.test(code));
     assert(/^[a-zN][^.]*$/.test(title), `${code}: ${title}`);
     for (const sentence of [explain.why, explain.repair]) assert(/^\S.*[.)]$/s.test(sentence), sentence);

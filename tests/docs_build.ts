@@ -14,10 +14,17 @@
  * ```text patches F           the log of all patches
  * ```text whole F code        all that `--dump=code` says of a function; also `patches`
  * ```text opening FILE        the picture in the opening comment of one of our own files
- * ```ts ignore FILE NAME      a function of it
+ * ```ts ignore FILE NAME      a function of it, or a constant of several lines; `imports`: all that it imports
+ * ```ts ignore FILE           all of it
+ * ```text file FILE           a file as it is
+ * ```text cli ARGS             what the command line writes
+ * ```text session            what `repl` answers: lines that begin with `> ` or `. ` are typed, one after the other in all
+ *                             blocks of the page, the rest are the answers
+ * ```text why LINE             what `why` says of a line of the program above
  * ````
  *
- * The blocks are parts of what `--dump` prints, which has names in place of the addresses of a run.
+ * The blocks are parts of what `--dump` prints, which has names in place of the addresses of a run. The pages of the
+ * reference (`docs_reference.ts`) are written as a whole.
  */
 
 import {
@@ -31,12 +38,24 @@ import {
 import { printCode, printDraft, printHot, printPatches, type ViewContext } from "../core/native_views.ts";
 import { OPCODES } from "../core/opcodes.ts";
 import { x64 } from "../backends/x64/mod.ts";
+import { runCaptured } from "../cli.ts";
+import { formatPage, REFERENCE, REFERENCE_PAGES } from "./docs_reference.ts";
 import { SMALL_HEAP } from "./support.ts";
 
 /** The pages that show machine code. */
-export const PAGES: readonly URL[] = ["template-jit", "jump-patch", "why-it-hung", "seeing"].map((name) =>
-  new URL(`../docs/${name}.md`, import.meta.url)
-);
+export const PAGES: readonly URL[] = [
+  "template-jit",
+  "jump-patch",
+  "why-it-hung",
+  "seeing",
+  "why",
+  "repl",
+  "plugins",
+  "adding",
+]
+  .map((
+    name,
+  ) => new URL(`../docs/${name}.md`, import.meta.url));
 
 /** What a program has done on x64. */
 interface Shown {
@@ -155,15 +174,21 @@ function explainJump({ draft, bytes }: Code, cx: ViewContext, direction: string)
 
 /** The page with every block of machine code, and every output, as it is today. */
 export async function rewritePage(page: string): Promise<string> {
-  let shown: Shown | null = null;
+  let shown: Shown | null = null, program = "";
   let rewritten = "", at = 0;
+  const answers = await replaySession(page);
   for (const { index, 0: whole, 1: info, 2: text } of page.matchAll(/^```(\S.*)\n([^]*?)^```$/gm)) {
     const words = info.split(" ");
     if (words[0] === "unna") {
       shown?.dispose();
       shown = words.includes("norun") ? null : await runShown(text);
+      program = text;
     }
-    const fresh = await renderBlock(shown, words) ?? text;
+    const fresh = words[1] === "session"
+      ? typedLines(text).map((line) => `${line}\n${answers.shift()}`).join("")
+      : words[1] === "why"
+      ? await renderWhy(program, words[2])
+      : await renderBlock(shown, words) ?? text;
     rewritten += `${page.slice(at, index)}\`\`\`${info}\n${fresh}\`\`\``;
     at = index + whole.length;
   }
@@ -171,13 +196,45 @@ export async function rewritePage(page: string): Promise<string> {
   return rewritten + page.slice(at);
 }
 
+/** The lines of a session that are typed, with their prompts. */
+function typedLines(block: string): string[] {
+  return block.split("\n").filter((line) => /^[>.] /.test(line));
+}
+
+/** What is answered to each line that is typed in the session blocks of a page. */
+async function replaySession(page: string): Promise<string[]> {
+  const typed = [...page.matchAll(/^```text session\n([^]*?)^```$/gm)].flatMap(([, block]) =>
+    typedLines(block)
+  );
+  if (typed.length === 0) return [];
+  const answers: string[] = [], lines = typed.values();
+  const hear = (bytes: Uint8Array) => answers[answers.length - 1] += new TextDecoder().decode(bytes);
+  const runtime = createRuntime({
+    backend: "x64",
+    heap: SMALL_HEAP,
+    stdout: hear,
+    stderr: hear,
+    stdin() {
+      answers.push("");
+      return lines.next().value?.slice(2) ?? null;
+    },
+  });
+  await runtime.converse();
+  runtime.dispose();
+  return answers;
+}
+
 /** What a block has to say about the program above it; null for a block that is not ours. */
 async function renderBlock(
   shown: Shown | null,
   [format, kind, name, ...details]: string[],
 ): Promise<string | null> {
-  if (format === "ts" && details.length === 1) return await readFunction(name, details[0]);
+  if (format === "ts" && details.length === 1) return await readDefinition(name, details[0]);
+  if (format === "text" && kind === "file" || format === "ts" && name !== undefined) {
+    return await readSource(name);
+  }
   if (format === "text" && kind === "opening") return await readPicture(name);
+  if (format === "text" && kind === "cli") return await renderCommand([name, ...details]);
   if (shown === null) return null;
   if (format === "output") return shown.output;
   if (format === "error") return shown.error;
@@ -186,6 +243,23 @@ async function renderBlock(
   if (print === undefined) throw new Error(`There is no block '${kind}'`);
   if (made === undefined) throw new Error(`Function '${name}' did not become hot`);
   return print(made.code, { opcodes: OPCODES, target: made.target }, details.join(" "));
+}
+
+/** What a command writes to both streams. */
+async function renderCommand(args: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await runCaptured(args, "");
+  return stdout + stderr;
+}
+
+/** The same for `why` and a line of a program, which gets a file for as long as that takes. */
+async function renderWhy(program: string, line: string): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/main.unna`, program);
+    return (await renderCommand(["why", `${folder}/main.unna:${line}`])).replaceAll(`${folder}/`, "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 async function readSource(file: string): Promise<string> {
@@ -199,14 +273,15 @@ async function readPicture(file: string): Promise<string> {
   return moveLeft(picture.replace(/^ \*/gm, "").split("\n"));
 }
 
-/** The text of a function, its comment included. */
-async function readFunction(file: string, name: string): Promise<string> {
+/** The text of a function or a constant of several lines, its comment included. */
+async function readDefinition(file: string, name: string): Promise<string> {
   const text = await readSource(file);
+  if (name === "imports") return text.match(/^import [^;]*;\n/gm)?.join("") ?? "";
   const found = new RegExp(
-    `^(?:/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?(?:export )?function ${name}\\b[^]*?^}\\n`,
+    `^(?:/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?(?:export )?(?:function|const) ${name}\\b[^]*?^[})]+;?\\n`,
     "m",
   ).exec(text);
-  if (found === null) throw new Error(`${file} has no function '${name}'`);
+  if (found === null) throw new Error(`${file} has no '${name}' of several lines`);
   return found[0];
 }
 
@@ -218,5 +293,10 @@ if (import.meta.main) {
     const text = await Deno.readTextFile(page), fresh = await rewritePage(text);
     if (fresh !== text) await Deno.writeTextFile(page, fresh);
     console.log(`${fresh === text ? "unchanged" : "rewritten"}  ${page.pathname.split("/").pop()}`);
+  }
+  await Deno.mkdir(REFERENCE, { recursive: true });
+  for (const [name, render] of Object.entries(REFERENCE_PAGES)) {
+    await Deno.writeTextFile(new URL(name, REFERENCE), await formatPage(await render()));
+    console.log(`written    reference/${name}`);
   }
 }

@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { x64 } from "../backends/x64/mod.ts";
 import { PAGES, rewritePage } from "./docs_build.ts";
+import { formatPage, REFERENCE, REFERENCE_PAGES } from "./docs_reference.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
 
@@ -23,6 +24,24 @@ for (const page of PAGES) {
     },
   });
 }
+
+for (const [name, render] of Object.entries(REFERENCE_PAGES)) {
+  Deno.test({
+    name: `docs/reference/${name} says what the tables say`,
+    ignore: !native.ok,
+    async fn() {
+      const text = await Deno.readTextFile(new URL(name, REFERENCE)),
+        fresh = await formatPage(await render());
+      const now = fresh.split("\n"), line = text.split("\n").findIndex((each, i) => each !== now[i]);
+      assert(text === fresh, `line ${line + 1} should be "${now[line]}"; run deno task docs`);
+    },
+  });
+}
+
+Deno.test("docs/reference/ has no other pages", () => {
+  const found = [...Deno.readDirSync(REFERENCE)].map(({ name }) => name);
+  assertEquals(found.toSorted(), Object.keys(REFERENCE_PAGES).toSorted());
+});
 
 Deno.test("docs/why-it-hung.md names tests that exist", async () => {
   const text = await Deno.readTextFile(new URL("why-it-hung.md", DOCS));

@@ -2,12 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Block, Expr, Ident, MapEntry, Program, Stmt, VarDecl } from "../core/ast.ts";
-import { astToJson, formatAst, OPERATOR_PRECEDENCE, printAst, walk } from "../core/ast.ts";
+import { OPERATOR_PRECEDENCE, walk } from "../core/ast.ts";
+import { astToJson, formatAst, printAst } from "../core/ast_text.ts";
 import { createDiagnostics, renderDiagnostic } from "../core/diagnostics.ts";
 import { decodeSource, makeSource, type SourceFile } from "../core/source.ts";
 import { checkProgram } from "../passes/check.ts";
-import { KEYWORDS, makeLexer, makeLexicon, makeToken, OPERATORS, printTokens } from "../passes/lexer.ts";
+import { KEYWORDS, makeLexer, makeLexicon, makeToken, OPERATORS } from "../passes/lexer.ts";
 import { parseProgram } from "../passes/parse.ts";
+import { printTokens } from "../passes/views.ts";
 
 // ---- Any text -------------------------------------------------------------------------------------------------------
 

@@ -5,11 +5,16 @@ import { assertEquals } from "@std/assert";
 
 /** The files of core/, each of which may import only files above it. */
 const LADDER = [
+  "part",
+  "schema",
   "source",
   "diagnostics",
+  "explanations",
   "files",
   "output",
+  "input",
   "ast",
+  "ast_text",
   "memory",
   "value",
   "number_text",
@@ -22,36 +27,58 @@ const LADDER = [
   "text",
   "program",
   "machine",
+  "resources",
   "convert",
   "opcodes",
+  "rewrite",
+  "verify",
   "listing",
   "loader",
   "dispatch",
   "syntax",
   "backend",
+  "schema_shapes",
   "native_views",
   "jit_log",
   "doctor",
   "pass",
+  "order",
   "plugin",
+  "admission",
   "engine",
+  "trial",
+  "explain_examples",
+  "explain",
+  "why",
+  "session",
   "reports",
+  "page",
   "watchdog_thread",
   "watchdog",
+  "line_editor",
+  "scaffold",
+  "repl",
 ];
 
 /** What files of a place may import from the project, by the beginnings of paths. */
 const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
   ["passes/mod.ts", "core/", "passes/"],
+  ["passes/views.ts", "core/", "passes/lexer.ts"],
   ["passes/parse.ts", "core/", "passes/lexer.ts"],
   ["passes/bytecode.ts", "core/", "passes/registers.ts", "passes/scope.ts"],
   ["passes/check.ts", "core/", "passes/scope.ts"],
+  ["passes/session.ts", "core/", "passes/lexer.ts", "passes/parse.ts"],
+  ["passes/template_jit.ts", "core/", "passes/loops.ts", "passes/loop_code.ts"],
+  ["passes/loop_code.ts", "core/", "passes/loops.ts"],
   ["passes/", "core/"],
   ["backends/x64/", "core/", "backends/x64/"],
   ["backends/", "core/"],
-  ["plugins/", "core/"],
-  ["mod.ts", "core/", "passes/", "backends/", "plugins/"],
-  ["cli.ts", "mod.ts"],
+  ["plugins/http.ts", "core/", "plugins/json.ts"],
+  ["plugins/", "core/", "backends/x64/kit.ts"],
+  ["runtime.ts", "core/", "passes/", "backends/", "plugins/"],
+  ["commands.ts", "core/", "passes/session.ts", "runtime.ts"],
+  ["mod.ts", "core/", "passes/", "backends/", "plugins/", "runtime.ts", "commands.ts"],
+  ["cli.ts", "mod.ts", "runtime.ts", "commands.ts", "options.ts"],
   ["examples/", "mod.ts"],
   ["docs/", "mod.ts"],
   ["tests/", ""],
@@ -60,6 +87,7 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
 /** Where packages may be imported; everything else works without any. */
 const PACKAGES: readonly (readonly [from: string, ...packages: string[]])[] = [
   ["cli.ts", "@std/cli/parse-args", "@std/fmt/colors"],
+  ["plugins/scraper.ts", "css-select", "htmlparser2"],
   ["tests/", ""],
 ];
 
@@ -81,13 +109,14 @@ interface Arrow {
   readonly isRelative: boolean;
 }
 
-/** Static and dynamic imports and re-exports. Programs in the text of tests import `.unna` files, which do not count. */
+/** Static and dynamic imports and re-exports. What is no TypeScript does not count: programs in the text of tests import
+ * `.unna` files, and script and style of a page are texts. */
 function importsOf(path: string): Arrow[] {
   const text = Deno.readTextFileSync(new URL(path, ROOT));
   const statements =
     /^(?:import|export)\b[^;'"]*?from\s+"([\w@./-]+)"|^import\s+"([\w@./-]+)"|\bimport\("([\w@./-]+)"\)/gm;
   const specifiers = [...text.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3]);
-  return specifiers.filter((specifier) => !specifier.endsWith(".unna")).map((specifier) => {
+  return specifiers.filter((specifier) => !/\.(unna|js|css)$/.test(specifier)).map((specifier) => {
     if (!specifier.startsWith(".")) return { from: path, to: specifier, isRelative: false };
     const { href } = new URL(specifier, new URL(path, ROOT));
     return { from: path, to: href.slice(ROOT.href.length), isRelative: true };
@@ -129,4 +158,15 @@ Deno.test("every file is in reach of the command line, the library or the tests"
     open.push(...importsOf(path).filter(({ isRelative }) => isRelative).map(({ to }) => to));
   }
   assertEquals(files.filter((path) => !seen.has(path)), []);
+});
+
+Deno.test("mod.ts shows Deno every part that is loaded on demand", () => {
+  const named = new Set(importsOf("mod.ts").map(({ to }) => to));
+  const parts = files.filter((path) => !/^(?:cli|docs|examples|tests)\b/.test(path)).flatMap((path) => {
+    const text = Deno.readTextFileSync(new URL(path, ROOT));
+    const paths = [...text.matchAll(/definePart<[^;]*?>\(import\.meta, "([\w./]+)"\)/g)].map(([, to]) => to);
+    return paths.map((to) => new URL(to, new URL(path, ROOT)).href.slice(ROOT.href.length));
+  });
+  assertEquals(parts.length > 10, true);
+  assertEquals(parts.filter((path) => !named.has(path)), []);
 });

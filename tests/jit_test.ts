@@ -310,6 +310,7 @@ test("a displacement that does not fit its hole is a PatchFault, and so is a lab
     bytes: new Uint8Array(300),
     labels: [to],
     fixups: [{ offset: end - size, size, label: 0, end, kind: "jump", reason: "jmp" }],
+    bare: new Set(),
   });
   const { bytes } = patchJumps(draft(2 + 127, 1, 2));
   assertEquals(bytes[1], 127);

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { createDiagnostics } from "../core/diagnostics.ts";
 import { makeSource } from "../core/source.ts";
-import { makeLexer, makeLexicon, makeToken, printTokens, readNumber, readString } from "../passes/lexer.ts";
+import { makeLexer, makeLexicon, makeToken, readNumber, readString } from "../passes/lexer.ts";
+import { printTokens } from "../passes/views.ts";
 
 /** The tokens of a text as "kind text", and the errors as "code start..end". */
 function lex(text: string, extra: string[] = []): { tokens: string[]; errors: string[] } {

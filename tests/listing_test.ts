@@ -5,7 +5,8 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { createDiagnostics } from "../core/diagnostics.ts";
-import { checkProgram, printProgram, programToJson, verifyProgram } from "../core/listing.ts";
+import { printProgram, programToJson } from "../core/listing.ts";
+import { checkProgram, verifyProgram } from "../core/verify.ts";
 import { OP } from "../core/opcodes.ts";
 import { type Constant, type FunctionProto, type Program, wordABC, wordABx } from "../core/program.ts";
 import { makeSource } from "../core/source.ts";

@@ -94,6 +94,44 @@ Deno.test("call() passes whole numbers as ints, others as floats, and float() de
   runtime.dispose();
 });
 
+Deno.test("evaluate() runs texts in one module and gives what they come to", async () => {
+  const { runtime } = await load();
+  assertEquals(await runtime.evaluate("1", "add(1, 2)"), 3);
+  assertEquals(
+    await runtime.evaluate("2", "var p = Point(_, [true, nil]); p"),
+    struct("Point", { x: 3, y: [true, null] }),
+  );
+  assertEquals(await runtime.evaluate("3", "var q = 1;"), undefined);
+  assertEquals(await runtime.evaluate("4", "nil"), null);
+  const apply = await runtime.evaluate("5", "function add(a, b) { return a * b; } apply") as Handle;
+  assertEquals(apply.text, "<fn apply>");
+  assertEquals(await runtime.call("add", 3, 4), 12);
+  assertEquals(runtime.get("q"), 1);
+  assertEquals(runtime.outcome(), "finished");
+  runtime.dispose();
+});
+
+Deno.test("evaluate() needs no program, and what fails leaves alone what was there", async () => {
+  const { runtime, stderr } = open();
+  assertEquals(await runtime.evaluate("1", "var x = 41;"), undefined);
+  const compile = await assertRejects(() => runtime.evaluate("2", "x +"), CompileFailure);
+  assertEquals(compile.diagnostics[0].source?.path, "2");
+  const fault = await assertRejects(() => runtime.evaluate("3", "x = 42; missing()"), RuntimeFault);
+  assertEquals(fault.frames[0].source.path, "3");
+  assertEquals(runtime.outcome(), "failed");
+  assertEquals(await runtime.evaluate("4", "x"), 42);
+  assertEquals(stderr(), "");
+  runtime.dispose();
+});
+
+Deno.test("evaluate() survives collections at every opportunity", async () => {
+  const { runtime } = open({ gcStress: true });
+  await runtime.evaluate("1", 'var names = []; function add(n) { push(names, "name " + n); return names; }');
+  for (let i = 0; i < 5; i++) await runtime.evaluate("2", `add(${i}); length(_)`).catch(() => {});
+  assertEquals(await runtime.evaluate("3", "names"), [0, 1, 2, 3, 4].map((n) => `name ${n}`));
+  runtime.dispose();
+});
+
 Deno.test("call() waits for async functions and gives their results", async () => {
   const { runtime } = await load(`
 async function later(x) { ucoreTimer.sleep(1); return x + 1; }

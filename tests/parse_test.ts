@@ -1,15 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  astToJson,
-  type Expr,
-  formatAst,
-  mapAst,
-  type Node,
-  PRECEDENCE,
-  printAst,
-  type Program,
-  walk,
-} from "../core/ast.ts";
+import { type Expr, mapAst, type Node, PRECEDENCE, type Program, walk } from "../core/ast.ts";
+import { astToJson, formatAst, printAst } from "../core/ast_text.ts";
 import { createDiagnostics } from "../core/diagnostics.ts";
 import { makeSource } from "../core/source.ts";
 import type { SyntaxRule } from "../core/syntax.ts";

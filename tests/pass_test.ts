@@ -9,7 +9,7 @@ import {
   type OwnedPass,
   type Plugin,
 } from "../mod.ts";
-import { OrderFault, orderPasses } from "../core/pass.ts";
+import { OrderFault, orderPasses } from "../core/order.ts";
 import { core } from "../passes/mod.ts";
 
 const DOC = { summary: "", why: "", example: "" };
@@ -65,7 +65,7 @@ Deno.test("orderPasses() refuses contradictions with their reasons, unknown name
 
 Deno.test("the built-in passes run in the order in which they are listed", () => {
   const owned = (core.passes ?? []).map((pass) => ({ pass, plugin: "core" }));
-  const names = ["parse", "bytecode", "profile", "template-jit", "jump-patch"];
+  const names = ["parse", "bytecode", "profile", "loops", "template-jit", "jump-patch"];
   assertEquals(orderOf(owned), names);
   assertEquals(orderOf(owned.toReversed()), names);
 });

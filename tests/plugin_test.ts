@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createRuntime, definePass, type Plugin, PluginFailure, type RuntimeOptions } from "../mod.ts";
-import { createRegistry } from "../core/plugin.ts";
+import { createRegistry } from "../core/admission.ts";
 import { core } from "../passes/mod.ts";
 import { interp } from "../backends/interp.ts";
 import { x64 } from "../backends/x64/mod.ts";

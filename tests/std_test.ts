@@ -23,10 +23,10 @@ async function errorOf(source: string): Promise<string> {
   return stderr.slice(0, stderr.indexOf("\n"));
 }
 
-const NATIVES: readonly NativeDef[] = [std, timer].flatMap(({ natives = [], libraries = [] }) => [
-  ...natives,
-  ...libraries.flatMap((library) => library.natives),
-]);
+const NATIVES: readonly NativeDef[] = [
+  ...std.natives ?? [],
+  ...timer.libraries.flatMap((library) => library.natives),
+];
 
 for (const { name, example } of NATIVES) {
   Deno.test(`${name}() does what its example shows`, async () => {

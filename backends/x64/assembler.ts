@@ -85,6 +85,9 @@ export class AssemblerFault extends Error {
 /** The processor takes no longer instruction. */
 const LONGEST = 15;
 
+/** What a finished assembly has left. */
+const NO_BYTES = new Uint8Array(0);
+
 // The processor manual's nops of one to nine bytes, but for that of two, which a listing would call an xchg. They are
 // spelled out because they are long on purpose, and the encoder would shorten them.
 const NOPS: readonly (readonly number[])[] = [
@@ -104,11 +107,14 @@ export function createAssembler(): X64Assembler {
   return new Assembly() as unknown as X64Assembler;
 }
 
+/** The buffer of the last assembly that is finished, all zeros, for the next one: most code is small and soon done. */
+let spare: Uint8Array | null = null;
+
 // A class, so that its methods exist once: making one closure per mnemonic for each piece of code would take longer
 // than assembling a small one. The instructions join the prototype below.
 class Assembly implements Surroundings {
   /** Behind `offset` it is zeros: a hole is made by stepping over it. */
-  bytes = new Uint8Array(4096);
+  bytes = spare ?? new Uint8Array(16384);
   offset = 0;
   /** The immediate of the call at hand, as two words. */
   low = 0;
@@ -118,9 +124,14 @@ class Assembly implements Surroundings {
   readonly labels: Label[] = [];
   readonly places: (number | undefined)[] = [];
   readonly fixups: Fixup[] = [];
-  readonly remarks = new Map<number, string>();
+  /** Offsets and texts by turns. */
+  readonly remarks: (number | string)[] = [];
   /** Offsets of data, which a listing would take for instructions. */
-  readonly data = new Set<number>();
+  readonly data: number[] = [];
+
+  constructor() {
+    spare = null;
+  }
 
   label(name?: string): Label {
     const label: Label = { kind: Kind.LABEL, id: this.labels.length, name };
@@ -140,7 +151,7 @@ class Assembly implements Surroundings {
 
   comment(text: string): void {
     this.remark = this.remark === "" ? text : `${this.remark}; ${text}`;
-    this.remarks.set(this.offset, this.remark);
+    this.remarks.push(this.offset, this.remark);
   }
 
   align(boundary: number): void {
@@ -155,7 +166,7 @@ class Assembly implements Surroundings {
 
   dq(low: number, high: number): void {
     reserve(this);
-    this.data.add(this.offset);
+    this.data.push(this.offset);
     writeWord(this.bytes, this.offset, low);
     writeWord(this.bytes, this.offset + 4, high);
     this.offset += 8;
@@ -163,17 +174,26 @@ class Assembly implements Surroundings {
   }
 
   finish(): Assembled {
-    const { fixups, remarks, data, places } = this, ownLabels = this.labels;
+    const { fixups, remarks, places, labels } = this, data = new Set(this.data);
     const bytes = this.bytes.slice(0, this.offset);
+    this.bytes.fill(0, 0, this.offset);
+    spare = this.bytes;
+    this.bytes = NO_BYTES;
     let names: readonly string[] | undefined, lines: readonly Line[] | undefined;
+    let texts: Map<number, string> | undefined;
     return {
       bytes,
       labels: places,
       get labelNames() {
-        return names ??= ownLabels.map(labelName);
+        return names ??= labels.map(labelName);
       },
       fixups,
-      remarks,
+      get remarks() {
+        if (texts !== undefined) return texts;
+        texts = new Map();
+        for (let i = 0; i < remarks.length; i += 2) texts.set(remarks[i] as number, remarks[i + 1] as string);
+        return texts;
+      },
       data,
       get lines() {
         if (lines !== undefined) return lines;
@@ -181,7 +201,7 @@ class Assembly implements Surroundings {
         return lines = listBytes(bytes, {
           placeName: (_, hole) => holes.get(hole),
           isData: (offset) => data.has(offset),
-          commentAt: (offset) => remarks.get(offset),
+          commentAt: (offset) => this.remarks.get(offset),
         });
       },
     };
@@ -366,7 +386,7 @@ function pick(index: number, a?: Operand, b?: Operand, c?: Operand): Operand | u
 /** Makes room for one more instruction. */
 function reserve(asm: Assembly): void {
   if (asm.bytes.length - asm.offset >= LONGEST) return;
-  const larger = new Uint8Array(asm.bytes.length * 2);
+  const larger = new Uint8Array(Math.max(LONGEST, asm.bytes.length) * 2);
   larger.set(asm.bytes);
   asm.bytes = larger;
 }

@@ -4,23 +4,18 @@
  */
 
 import type { Backend } from "../../core/backend.ts";
+import { definePart } from "../../core/part.ts";
 import type { GateKind } from "./gate.ts";
 import type { MemoryMode } from "./memory.ts";
 
-let parts: typeof import("./native.ts") | undefined;
-
-/** The parts; whoever asks has prepared them. */
-function loaded(): typeof import("./native.ts") {
-  if (parts === undefined) throw new Error("The x64 backend is used before it was prepared: this is a bug");
-  return parts;
-}
+const native = definePart<typeof import("./native.ts")>(import.meta, "./native.ts");
 
 /** Runs hot functions as machine code. */
 export const x64: Backend = {
   name: "x64",
   doc: "Compiles hot functions to x86-64 machine code; needs --allow-ffi and an x86-64 processor.",
   async prepare() {
-    parts ??= await import("./native.ts");
+    await native.load();
   },
   isLikely: () =>
     Deno.build.arch === "x86_64" && Deno.permissions.querySync({ name: "ffi" }).state === "granted",
@@ -29,7 +24,7 @@ export const x64: Backend = {
     memory: ["dual", "mprotect"] satisfies MemoryMode[],
     gate: ["bsearch", "fnptr"] satisfies GateKind[],
   },
-  examine: () => loaded().examine(),
-  probe: (options) => loaded().probe(options),
-  open: (context) => loaded().open(context),
+  examine: () => native.get().examine(),
+  probe: (options) => native.get().probe(options),
+  open: (context) => native.get().open(context),
 };

@@ -9,16 +9,19 @@ import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { ecx, edx, type Label, mem, qword, rbx } from "./operands.ts";
 import { type Gate, GATE_KINDS } from "./gate.ts";
 import { isRefusal, MEMORY_MODES, openLibc } from "./memory.ts";
+import { LOOPS } from "./loops.ts";
 import { listCode } from "./report.ts";
 import { createRunner } from "./runner.ts";
 import { TEMPLATES } from "./templates.ts";
 import { nativeWorld } from "./world.ts";
 
 const target: Target<X64Assembler, Label> = {
+  name: "x64",
   templates: TEMPLATES,
   assembler: createAssembler,
   jump: (asm, label) => asm.jmp(label),
-  count: (asm) => asm.add(qword(mem(rbx, 4 * Control.EXECUTED_NATIVE)), 1),
+  count: (asm, by = 1) => asm.add(qword(mem(rbx, 4 * Control.EXECUTED_NATIVE)), by),
+  loops: LOOPS,
   exit(asm, index, pc) {
     asm.mov(ecx, pc);
     asm.mov(edx, index);

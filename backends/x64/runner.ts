@@ -11,7 +11,8 @@
  *                                     LEAVE, CALL: go on there            ▼
  * ```
  *
- * A function is compiled when a counter of its own first runs out. An exit makes the interpreter do one instruction,
+ * A function is compiled when a counter of its own first runs out, and once more, with a second version of its loops, when
+ * one of them has run for long (loops.ts of the passes). An exit makes the interpreter do one instruction,
  * which also specialises it; a function that keeps exiting is compiled again with what was learnt.
  *
  * :return-places: Frames keep where native callers go on (machine.ts). When code moves or goes, the frames that return
@@ -21,7 +22,7 @@
 
 import { Control, FRAME_WORDS, FRAMES, views } from "../../core/memory.ts";
 import { Proto } from "../../core/program.ts";
-import { functionAt, type Machine, Stop } from "../../core/machine.ts";
+import { functionAt, type Machine, NativeFault, Stop } from "../../core/machine.ts";
 import { OP } from "../../core/opcodes.ts";
 import { makeLoop, makeStep, makeStepper } from "../../core/dispatch.ts";
 import {
@@ -29,7 +30,6 @@ import {
   type Code,
   type ExitCount,
   type JitEvent,
-  NativeFault,
   Request,
   type Runner,
   type Target,
@@ -68,12 +68,16 @@ export function createRunner(
   context: BackendContext,
   target: Target<X64Assembler, Label>,
 ): Runner {
-  const { opcodes, count, compileHot } = context;
+  const { opcodes, count, compileHot, threshold } = context;
   const { gate, memory, resume } = world;
   const installed = new Map<number, Installed>();
   const refused = new Set<number>();
   /** How often exits of code that is gone were taken. */
   const left = new Map<string, ExitCount>();
+  /** Opcodes without a template that have been told of. */
+  const bare = new Set<string>();
+  /** Nanoseconds of a way out of machine code and back. */
+  let exitCost: number | undefined;
   const step = makeStep(opcodes);
   const stepper = makeStepper(opcodes);
   let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
@@ -130,7 +134,8 @@ export function createRunner(
       if (refused.has(proto)) return false;
       const because = reason === Stop.HOT_LOOP ? "loop" : "calls";
       tell({ kind: "hot", loaded: functionAt(proto), because, pc: pc - proto - Proto.CODE });
-      if (!compile(proto, 1)) {
+      // Whoever wants everything hot at once wants to see all there is.
+      if (!compile(proto, 1, threshold <= 1)) {
         refused.add(proto);
         return false;
       }
@@ -141,10 +146,10 @@ export function createRunner(
     return true;
   }
 
-  function compile(proto: number, compilation: number): boolean {
+  function compile(proto: number, compilation: number, plansLoops: boolean): boolean {
     const begin = performance.now();
     const loaded = functionAt(proto), start = proto + Proto.CODE;
-    const hot = { loaded, count, code: I32.slice(start, start + loaded.proto.code.length) };
+    const hot = { loaded, count, plansLoops, code: I32.slice(start, start + loaded.proto.code.length) };
     const code = compileHot(hot, target);
     const place = world.place(code.bytes);
     if (place === null) {
@@ -173,8 +178,29 @@ export function createRunner(
       world.remove(old);
     }
     const microseconds = (performance.now() - begin) * 1000;
+    tellBare(code);
     tell({ kind: "compiled", code, offset, address: memory.address(offset), microseconds, compilation });
     return true;
+  }
+
+  /** Tells of opcodes that have no template, each once. */
+  function tellBare({ hot, exits, draft }: Code): void {
+    for (const { pc, reason } of exits) {
+      const opcode = opcodes[hot.code[pc] & 0xFF].name;
+      if (reason !== "no-template" || bare.has(opcode) || !draft.bare.has(opcode)) continue;
+      bare.add(opcode);
+      tell({
+        kind: "no-template",
+        loaded: hot.loaded,
+        pc,
+        opcode,
+        target: target.name,
+        // Measuring takes a while, so it is left to whoever wants to know.
+        get nanoseconds() {
+          return exitCost ??= gate.nsPerCall();
+        },
+      });
+    }
   }
 
   /** Gives up a function's code, because others need the room. It has to earn its place anew. */
@@ -236,6 +262,7 @@ export function createRunner(
           }
           break;
         case Request.POLL:
+          refine(machine.proto);
           return Stop.POLL;
       }
     }
@@ -255,7 +282,20 @@ export function createRunner(
     piece.recent = 0;
     if (piece.compilation >= COMPILATIONS_MAX || !hasLearnt(proto, piece.code)) return;
     // Code that does not fit the cache will not fit it next time either: the function stays with what it has.
-    if (!compile(proto, piece.compilation + 1)) piece.recent = -Infinity;
+    if (!compile(proto, piece.compilation + 1, isPlanned(piece))) piece.recent = -Infinity;
+  }
+
+  /**
+   * A loop has run for so long that it wants a look at the outside. That is a sample of where time goes: such a function's
+   * loops are worth a second version.
+   */
+  function refine(proto: number): void {
+    const piece = installed.get(proto);
+    if (piece !== undefined && !isPlanned(piece)) compile(proto, piece.compilation + 1, true);
+  }
+
+  function isPlanned({ code }: Installed): boolean {
+    return code.hot.plansLoops ?? false;
   }
 
   /** Whether instructions have been specialised since the function was compiled. */

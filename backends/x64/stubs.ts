@@ -39,7 +39,7 @@ import {
 const { I32 } = views;
 
 /** Rounds of native loops between two looks at the outside. */
-const POLL_ROUNDS = 1 << 20;
+const POLL_ROUNDS = 1 << 18;
 
 /** Room for the stubs. */
 export const STUB_BYTES = 256;

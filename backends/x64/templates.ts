@@ -32,6 +32,7 @@ import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { callRoutine, type RoutineName, toDouble } from "./routines.ts";
+import { high, low, R } from "./kit.ts";
 import {
   al,
   byte,
@@ -59,7 +60,6 @@ import {
   rdx,
   rip,
   rsi,
-  type Unsized,
   type Xmm,
   xmm0,
   xmm1,
@@ -92,11 +92,6 @@ type X64Site = Site<Label>;
 type X64Template = Template<X64Assembler, Label>;
 
 // ---- operands ----------------------------------------------------------------------------------------------------
-
-/** Register `n` of the window, and its two halves. */
-const R = (n: number): Unsized => mem(r12, 8 * n);
-const low = (n: number) => dword(mem(r12, 8 * n));
-const high = (n: number) => dword(mem(r12, 8 * n + 4));
 
 /** A control word. */
 const control = (word: number) => dword(mem(rbx, 4 * word));
@@ -431,13 +426,17 @@ function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
 
 // ---- jumps -------------------------------------------------------------------------------------------------------
 
-type Condition = "b" | "ae" | "be" | "a" | "l" | "ge" | "le" | "g" | "e" | "ne";
+/** What a jump may depend on. */
+export type Condition = "b" | "ae" | "be" | "a" | "l" | "ge" | "le" | "g" | "e" | "ne";
 const OPPOSITE: Readonly<Record<Condition, Condition>> = {
   ...{ b: "ae", ae: "b", be: "a", a: "be", l: "ge", ge: "l", le: "g", g: "le", e: "ne", ne: "e" },
 };
 
+/** What jumps need to know of their instruction. */
+type JumpSite = Pick<X64Site, "backward" | "target" | "poll">;
+
 /** Jumps to the instruction's target. A jump backward counts down, and lets the outside have a look at zero. */
-function takeJump(asm: Asm, site: X64Site): void {
+export function takeJump(asm: Asm, site: JumpSite): void {
   if (!site.backward) {
     asm.jmp(site.target);
     return;
@@ -447,7 +446,7 @@ function takeJump(asm: Asm, site: X64Site): void {
   asm.jmp(site.poll());
 }
 
-function jumpIf(asm: Asm, site: X64Site, condition: Condition): void {
+export function jumpIf(asm: Asm, site: JumpSite, condition: Condition): void {
   if (!site.backward) {
     asm[`j${condition}`](site.target);
     return;

@@ -1,0 +1,155 @@
+/**
+ * What the command line does beside running programs: tells about words, lines and the machine, and begins plugins. Each
+ * command is a view that knows no runtime; here it gets what it asks for.
+ */
+
+import { suggest } from "./core/diagnostics.ts";
+import type { CommandLine } from "./core/explain.ts";
+import { definePart } from "./core/part.ts";
+import type { Plugin } from "./core/plugin.ts";
+import {
+  absolutePath,
+  BACKENDS,
+  createRuntime,
+  DEFAULT_THRESHOLD,
+  FALLBACK,
+  findBackend,
+  OptionError,
+  PREFERRED,
+  registryOf,
+  type RuntimeOptions,
+  VERSION,
+} from "./runtime.ts";
+
+const PARTS = {
+  doctor: definePart<typeof import("./core/doctor.ts")>(import.meta, "./core/doctor.ts"),
+  explain: definePart<typeof import("./core/explain.ts")>(import.meta, "./core/explain.ts"),
+  scaffold: definePart<typeof import("./core/scaffold.ts")>(import.meta, "./core/scaffold.ts"),
+  sessionPasses: definePart<typeof import("./passes/session.ts")>(import.meta, "./passes/session.ts"),
+  why: definePart<typeof import("./core/why.ts")>(import.meta, "./core/why.ts"),
+};
+
+/** What is to be explained, and how. */
+export interface ExplainOptions {
+  /** Plugins beside the built-in ones, whose words are explained as well. */
+  readonly plugins?: readonly Plugin[];
+  /** JSON, a line for each word, in place of text. */
+  readonly json?: boolean;
+  /** The command line whose options are words too. */
+  readonly commandLine?: CommandLine;
+}
+
+/**
+ * Explains a word: a pass, an opcode, a message, a native, a backend and so on, with an example that is run. Without a
+ * word (empty), lists all that there are.
+ * @throws {OptionError} if there is no such word
+ * @throws {PluginFailure} if a plugin is malformed, or two do not go together
+ */
+export async function explain(word: string, options: ExplainOptions = {}): Promise<string> {
+  const { plugins = [], json = false, commandLine } = options;
+  const registry = registryOf(plugins);
+  const [views, glossary] = await Promise.all([PARTS.explain.load(), readGlossary()]);
+  const words = await views.listWords({
+    registry,
+    plugins,
+    make: createRuntime,
+    native: findBackend(registry, PREFERRED),
+    glossary,
+    ...(commandLine === undefined ? {} : { commandLine }),
+  });
+  if (word === "") return json ? views.wordsToJson(words) : views.printWords(words);
+  const found = views.findWords(words, word);
+  if (found.length === 0) {
+    const meant = suggest(word, words.flatMap(({ name, also = [] }) => [name, ...also]));
+    const advice = meant === null ? "; 'explain' alone lists all words" : `; did you mean '${meant}'?`;
+    throw new OptionError(`Nothing is called '${word}'${advice}`);
+  }
+  const print = json ? views.explanationToJson : views.printExplanation;
+  const texts: string[] = [];
+  for (const each of found) texts.push(print(await views.explainWord(each)));
+  return texts.join(json ? "" : "\n");
+}
+
+/**
+ * Runs a program, and tells why a line of it is, or is not, machine code. What the program writes is not shown.
+ * `place` is a file and a line, `fib.unna:3`. Gives the answer, or with the code 1 why the file does not compile.
+ * @throws {OptionError} if there is no such line, or nothing to execute on it
+ */
+export async function why(
+  place: string,
+  options: RuntimeOptions = {},
+): Promise<{ readonly text: string; readonly code: number }> {
+  const [, file, line] = /^(.+):(\d+)$/.exec(place) ?? [];
+  if (file === undefined) {
+    throw new OptionError(`'${place}' is no place; give a file and a line, such as fib.unna:3`);
+  }
+  const { lineToJson, printLine, tellLine } = await PARTS.why.load();
+  const registry = registryOf(options.plugins ?? []);
+  const { backend = PREFERRED, threshold = DEFAULT_THRESHOLD, json = false } = options;
+  const answer = await tellLine(
+    {
+      make: (own) =>
+        createRuntime({ ...options, ...own, plugins: [...options.plugins ?? [], ...own.plugins ?? []] }),
+      native: backend === FALLBACK ? null : findBackend(registry, backend),
+      opcodes: registry.opcodes,
+      threshold,
+    },
+    file,
+    Number(line),
+  );
+  switch (answer.kind) {
+    case "not compiled":
+      return { text: answer.messages, code: 1 };
+    case "no code":
+      throw new OptionError(`There is nothing to tell about line ${line}: ${answer.because}`);
+    case "told":
+      return { text: json ? lineToJson(answer.told) : printLine(answer.told), code: 0 };
+  }
+}
+
+/** The glossary, which is a page of the documentation; null where that is not at hand. */
+async function readGlossary(): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(new URL("docs/glossary.md", import.meta.url));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Writes a starting point for a plugin, with a test, into a folder; gives what there is to say about it. `kind` is what the
+ * plugin brings: `pass`, `opcode`, `native` or `backend`.
+ * @throws {OptionError} if that is not possible; then nothing has been written
+ */
+export async function scaffold(kind: string, name: string, folder = "."): Promise<string> {
+  const [{ makeScaffold, ScaffoldError, writeScaffold }, { keywordsOf }] = await Promise.all([
+    PARTS.scaffold.load(),
+    PARTS.sessionPasses.load(),
+  ]);
+  const registry = registryOf([]);
+  const namesOf = (rows: readonly { readonly name: string }[]) => new Set(rows.map((row) => row.name));
+  const taken = {
+    names: {
+      pass: namesOf(registry.passes.map(({ pass }) => pass)),
+      opcode: namesOf(registry.opcodes),
+      native: namesOf([...registry.natives, ...registry.libraries]),
+      backend: new Set(registry.backends.keys()),
+    },
+    plugins: namesOf(registry.plugins),
+    keywords: new Set(keywordsOf([])),
+  };
+  const root = decodeURIComponent(new URL(".", import.meta.url).pathname);
+  try {
+    const made = makeScaffold({ kind, name, folder: absolutePath(folder), root, taken });
+    await writeScaffold(made);
+    return made.summary;
+  } catch (error) {
+    throw error instanceof ScaffoldError ? new OptionError(error.message) : error;
+  }
+}
+
+/** What works on this machine, as text or as JSON. */
+export async function doctor(json = false): Promise<string> {
+  const { examine, printExamination } = await PARTS.doctor.load();
+  return printExamination(await examine(VERSION, BACKENDS), json);
+}

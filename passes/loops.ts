@@ -1,0 +1,369 @@
+/**
+ * The loop pass: finds the loops of a hot function whose numbers may live in machine registers, and plans a second
+ * version of each. The first one, made of templates, keeps every value in its slot, boxed. In the second one a number
+ * whose type is known stays unboxed in a register of the processor, its *home*, from round to round; its slot is written
+ * when somebody else has to see it.
+ *
+ * ```text
+ *            templates                        second version
+ *  ┌──► head ──────────────► check types, load homes ──► body ──┐
+ *  │      │ ◄─── a check fails ──────────────┘  ▲  │    homes   │
+ *  │     body ◄── a guard fails: store homes ───┼──┘            │
+ *  └──────┘                                     └───────────────┘
+ * ```
+ *
+ * Both versions work on the same slots, so a guard that fails stores what is only in homes, and goes on with the very same
+ * instruction in the version of templates, which can do everything. At the head the loop changes over again.
+ *
+ * What is planned: the innermost loops, the types that their registers have at the head (guessed from what the
+ * instructions take, and kept if every way back to the head has them again), and which registers have homes. What
+ * instructions take and give, the target says; here is the data flow only. Of each instruction's state follows how it is
+ * written, in loop_code.ts.
+ */
+
+import { views } from "../core/memory.ts";
+import type { OpcodeDef } from "../core/opcodes.ts";
+import type {
+  AnyTarget,
+  Decoded,
+  HotFunction,
+  LoopFacts,
+  LoopPlan,
+  LoopTemplate,
+  LoopTemplates,
+  NumberType,
+  Place,
+} from "../core/backend.ts";
+
+const { I32 } = views;
+
+/** Takes the code of a function apart. */
+export function decodeAll(code: Int32Array, opcodes: readonly OpcodeDef[]): Decoded[] {
+  const all: Decoded[] = [];
+  for (let pc = 0; pc < code.length;) {
+    const word = code[pc], row = opcodes[word & 0xFF], { Bx, sBx, words } = row.operands;
+    const next = pc + 1 + (words?.length ?? 0), jump = words?.indexOf("jump") ?? -1;
+    const b = Bx !== undefined ? word >>> 16 : sBx !== undefined ? word >> 16 : word >>> 16 & 0xFF;
+    const to = jump < 0 ? -1 : pc + 1 + jump + code[pc + 1 + jump];
+    all.push({ pc, next, row, a: word >>> 8 & 0xFF, b, c: word >>> 24, to });
+    pc = next;
+  }
+  return all;
+}
+
+// ---- states ------------------------------------------------------------------------------------------------------
+
+/*
+ * What is known of a register before an instruction, as a byte:
+ *
+ *   bits 0, 1   its type: unknown, int, double
+ *   bit 2       its home holds it
+ *   bit 3       only its home does: the slot has an older value
+ *   bit 4       nothing has written it since the head
+ */
+export const TYPE = 3, HOME = 4, DIRTY = 8;
+const INT = 1, DOUBLE = 2, ENTRY = 16;
+
+/** Types by their codes. */
+export const TYPES: readonly (NumberType | null)[] = [null, "int", "double"];
+const codeOf = (type: NumberType | null) => type === "int" ? INT : type === "double" ? DOUBLE : 0;
+
+/** States of all registers before an instruction. */
+type State = Uint8Array;
+
+/** What is true whichever of two ways led here. */
+function meet(x: number, y: number): number {
+  if ((x & TYPE) !== (y & TYPE)) return x & y & ENTRY;
+  return x & y & (TYPE | HOME | ENTRY) | (x & y & HOME ? (x | y) & DIRTY : 0);
+}
+
+/** The register that a place of an instruction names. */
+export function registerAt(place: Place, { a, b, c }: Decoded): number {
+  switch (place) {
+    case "a":
+      return a;
+    case "a+1":
+      return a + 1;
+    case "a+2":
+      return a + 2;
+    case "b":
+      return b;
+    case "c":
+      return c;
+  }
+}
+
+// ---- liveness ----------------------------------------------------------------------------------------------------
+
+/** A function with more is left to templates: the analysis would cost more than it gains. */
+const INSTRUCTIONS_MAX = 2000, REGISTERS_MAX = 255;
+
+/** Which registers have values that are still wanted. */
+export interface Liveness {
+  /** Whether the value that a register has before the instruction of this index may be read. */
+  isLive(index: number, register: number): boolean;
+}
+
+const LEAVES: readonly string[] = ["JUMP", "RETURN", "RETURN_NIL"];
+
+function findLiveness(instructions: readonly Decoded[], indexOf: Int32Array, registers: number): Liveness {
+  const size = registers + 31 >> 5, count = instructions.length;
+  const live = new Uint32Array((count + 1) * size), now = new Uint32Array(size);
+  const add = (register: number) => now[register >> 5] |= 1 << (register & 31);
+  const remove = (register: number) => now[register >> 5] &= ~(1 << (register & 31));
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let i = count - 1; i >= 0; i--) {
+      const { row, to, a, b, c } = instructions[i], { A, B, C } = row.operands;
+      const falls = !LEAVES.includes(row.name);
+      for (let k = 0; k < size; k++) {
+        now[k] = (falls ? live[(i + 1) * size + k] : 0) | (to >= 0 ? live[indexOf[to] * size + k] : 0);
+      }
+      if (A === "dst") remove(a);
+      if (A === "src") add(a);
+      if (B === "src") add(b);
+      if (C === "src") add(c);
+      if (A === "iterator") {
+        add(a);
+        if (to >= 0) add(a + 1);
+      }
+      if (A === "window") { for (let n = a; n <= a + b && n < registers; n++) add(n); }
+      // A closure takes its captures from registers that its operands do not name.
+      if (row.name === "CLOSURE") now.fill(-1);
+      for (let k = 0; k < size; k++) {
+        if (live[i * size + k] !== now[k]) {
+          live[i * size + k] = now[k];
+          changed = true;
+        }
+      }
+    }
+  }
+  return {
+    isLive: (index, register) => (live[index * size + (register >> 5)] >>> (register & 31) & 1) !== 0,
+  };
+}
+
+// ---- planning ----------------------------------------------------------------------------------------------------
+
+/** The plans for a function's loops. */
+export function planLoops(
+  hot: HotFunction,
+  target: AnyTarget,
+  opcodes: readonly OpcodeDef[],
+): readonly LoopPlan[] {
+  const { code, loaded } = hot, { registers } = loaded.proto, { loops } = target;
+  if (loops === undefined || registers > REGISTERS_MAX) return [];
+  const instructions = decodeAll(code, opcodes);
+  if (instructions.length > INSTRUCTIONS_MAX) return [];
+  const indexOf = new Int32Array(code.length + 1).fill(instructions.length);
+  instructions.forEach(({ pc }, index) => indexOf[pc] = index);
+  let liveness: Liveness | null = null;
+  const plans: LoopPlan[] = [];
+  for (const [index, { row, pc }] of instructions.entries()) {
+    if (row.name !== "LOOP") continue;
+    const last = instructions.findLastIndex(({ to }) => to === pc);
+    const isInnermost = last > index &&
+      !instructions.slice(index + 1, last).some((each) => each.row.name === "LOOP");
+    if (!isInnermost) continue;
+    liveness ??= findLiveness(instructions, indexOf, registers);
+    const plan = planLoop(
+      { instructions, first: index + 1, last, indexOf, registers, liveness, word: loaded.word },
+      loops,
+    );
+    if (plan !== null) plans.push(plan);
+  }
+  return plans;
+}
+
+/** A loop, and what is known of its function. */
+interface Loop {
+  readonly instructions: readonly Decoded[];
+  /** Indices of the first instruction behind LOOP, and of the last jump back. */
+  readonly first: number;
+  readonly last: number;
+  readonly indexOf: Int32Array;
+  readonly registers: number;
+  readonly liveness: Liveness;
+  /** The function's proto word. */
+  readonly word: number;
+}
+
+/** The template that an instruction has in a given state; null if it is written as outside of such loops. */
+export function templateFor(
+  each: Decoded,
+  state: State,
+  word: number,
+  templates: LoopTemplates,
+): LoopTemplate | null {
+  const row = templates[each.row.name];
+  if (typeof row !== "function") return row ?? null;
+  const facts: LoopFacts = {
+    known: (place) => TYPES[state[registerAt(place, each)] & TYPE],
+    constant: (place) => {
+      const n = registerAt(place, each);
+      return { low: I32[word - 2 - 2 * n], high: I32[word - 1 - 2 * n] };
+    },
+  };
+  return row(facts);
+}
+
+function planLoop(
+  loop: Loop,
+  { homes: rooms, templates }: { homes: Record<NumberType, number>; templates: LoopTemplates },
+): LoopPlan | null {
+  const { instructions, first, last, indexOf, registers, liveness, word } = loop;
+  const head = indexOf[instructions[first - 1].pc];
+  const homes: Record<NumberType, Int8Array> = {
+    int: new Int8Array(registers).fill(-1),
+    double: new Int8Array(registers).fill(-1),
+  };
+  /** What instructions take that has been there since the head. */
+  const wanted = new Uint8Array(registers);
+  const uses: Record<NumberType, Int32Array> = {
+    int: new Int32Array(registers),
+    double: new Int32Array(registers),
+  };
+  let states = new Map<number, State>(), others = 0, quick = 0;
+
+  const plan: LoopPlan = {
+    head: instructions[first].pc,
+    first,
+    last,
+    instructions,
+    homes,
+    before: (index) => states.get(index) ?? null,
+    after,
+    templateAt: (index, state) => templateFor(instructions[index], state, word, templates),
+    isLive: liveness.isLive,
+  };
+
+  // Types first, for which no home is needed; then the homes of those that are used most; then where they hold.
+  let start: State = new Uint8Array(registers).fill(ENTRY);
+  run(start);
+  start = start.map((_, register) => liveness.isLive(first, register) ? wanted[register] | ENTRY : ENTRY);
+  start = settle(start);
+  for (const type of ["int", "double"] as const) {
+    const ranked = [...uses[type].keys()].filter((register) => uses[type][register] > 0)
+      .sort((x, y) => uses[type][y] - uses[type][x]);
+    ranked.slice(0, rooms[type]).forEach((register, home) => homes[type][register] = home);
+  }
+  settle(start.map((state, register) => state & TYPE && homeOf(register, state) >= 0 ? state | HOME : state));
+  const isWorth = others <= quick && (homes.int.some(isHome) || homes.double.some(isHome));
+  return isWorth ? plan : null;
+
+  function homeOf(register: number, state: number): number {
+    const type = TYPES[state & TYPE];
+    return type === null ? -1 : homes[type][register];
+  }
+
+  /** Runs until what holds at the head holds again after each round; gives that. */
+  function settle(start: State): State {
+    for (let state = start;;) {
+      const back = run(state);
+      const next = state.map((old, register) =>
+        meet(old, back === null ? old : back[register]) | old & ENTRY
+      );
+      if (next.every((now, register) => now === state[register])) return state;
+      state = next;
+    }
+  }
+
+  /** One round from the head, in the order of the code; gives what holds at all ways back to the head. */
+  function run(start: State): State | null {
+    states = new Map([[first, start.slice()]]);
+    uses.int.fill(0);
+    uses.double.fill(0);
+    others = quick = 0;
+    let back: State | null = null;
+    const flow = (to: number, state: State) => {
+      if (to === head) back = joined(back, state, first);
+      else if (to >= first && to <= last) states.set(to, joined(states.get(to) ?? null, state, to));
+    };
+    for (let index = first; index <= last; index++) {
+      const state = states.get(index);
+      if (state === undefined) continue;
+      const each = instructions[index];
+      const template = plan.templateAt(index, state);
+      count(each, template, state);
+      if (each.to >= 0) flow(indexOf[each.to], after(index, template, state, true));
+      if (!LEAVES.includes(each.row.name)) flow(index + 1, after(index, template, state, false));
+    }
+    return back;
+  }
+
+  /** What two ways to an instruction have in common; what nobody reads from there on is not known. */
+  function joined(one: State | null, other: State, index: number): State {
+    return other.map((state, register) =>
+      !liveness.isLive(index, register) ? 0 : one === null ? state : meet(one[register], state)
+    );
+  }
+
+  function count(each: Decoded, template: LoopTemplate | null, state: State): void {
+    if (template === null) {
+      others++;
+      return;
+    }
+    quick++;
+    for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+      const register = registerAt(place, each);
+      uses[type][register]++;
+      if ((state[register] & (TYPE | ENTRY)) === ENTRY) wanted[register] ||= codeOf(type);
+    }
+    for (const [place, type] of Object.entries(template.gives ?? {}) as [Place, string][]) {
+      if (type === "int" || type === "double") uses[type][registerAt(place, each)]++;
+    }
+  }
+
+  /** The state behind an instruction, on the way that jumps or on the way that does not. */
+  function after(index: number, template: LoopTemplate | null, before: State, jumps: boolean): State {
+    const each = instructions[index], { row, a } = each, state = before.slice();
+    if (template === null) {
+      // All slots are up to date before, and no home holds after: what is called may use any register.
+      for (let register = 0; register < registers; register++) state[register] &= ~(HOME | DIRTY);
+      const { A } = row.operands;
+      if (A === "dst" || A === "window") state[a] = 0;
+      if (A === "window") state.fill(0, a);
+      if (A === "iterator") state.fill(0, a + 1, a + 3);
+      return state;
+    }
+    for (const place of template.slots ?? []) state[registerAt(place, each)] &= ~DIRTY;
+    for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+      const register = registerAt(place, each);
+      if ((state[register] & TYPE) !== codeOf(type)) state[register] = codeOf(type) | state[register] & ENTRY;
+      if (homes[type][register] >= 0) state[register] |= HOME;
+    }
+    if (template.givesOnJump && !jumps) return state;
+    for (const [place, gift] of Object.entries(template.gives ?? {}) as [Place, string][]) {
+      const register = registerAt(place, each);
+      const type = gift === "wanted"
+        ? wantedOf(index, register)
+        : gift === "copy"
+        ? TYPES[before[each.b] & TYPE]
+        : gift === "other"
+        ? null
+        : gift as NumberType;
+      state[register] = type === null ? 0 : codeOf(type) | (homes[type][register] >= 0 ? HOME | DIRTY : 0);
+    }
+    return state;
+  }
+
+  /** The type in which the code behind an instruction takes the register that it writes, if it says so soon. */
+  function wantedOf(index: number, register: number): NumberType | null {
+    for (let i = index + 1; i <= last && i < index + 16; i++) {
+      const each = instructions[i], { row } = each;
+      const template = templates[row.name];
+      if (template !== undefined && typeof template !== "function") {
+        for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+          if (registerAt(place, each) === register) return type;
+        }
+      }
+      const { A, B, C } = row.operands;
+      const reads = A === "src" && each.a === register || B === "src" && each.b === register ||
+        C === "src" && each.c === register || A === "window" || A === "iterator";
+      if (reads || A === "dst" && each.a === register || LEAVES.includes(row.name)) return null;
+    }
+    return null;
+  }
+}
+
+const isHome = (home: number) => home >= 0;
