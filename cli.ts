@@ -20,10 +20,10 @@ import {
   VERSION,
   writeAll,
   WriteFailure,
-} from "./runtime.ts";
+} from "./core/runtime.ts";
 import type { Plugin } from "./mod.ts";
 
-const commands = definePart<typeof import("./commands.ts")>(import.meta, "./commands.ts");
+const commands = definePart<typeof import("./core/commands.ts")>(import.meta, "./core/commands.ts");
 
 const FAILED = 1, WRONG_USAGE = 2;
 /** What a process that was ended by SIGPIPE is reported with. */
@@ -97,7 +97,7 @@ async function main(args: readonly string[], streams: Streams): Promise<number> 
 async function parseCommand(args: readonly string[], streams: Streams): Promise<Command | number> {
   const [{ parseArgs }, { OPTIONS, printHelp, printUsage }] = await Promise.all([
     import("@std/cli/parse-args"),
-    import("./options.ts"),
+    import("./core/options.ts"),
   ]);
   const namesOf = (rows: typeof OPTIONS) => rows.map(({ name }) => name);
   const flags = namesOf(OPTIONS.filter(({ value }) => value === undefined));
@@ -236,7 +236,7 @@ async function run({ kind, operands, options, reports, page }: Command, streams:
     case "explain": {
       const [{ explain }, { COMMANDS, OPTIONS }] = await Promise.all([
         commands.load(),
-        import("./options.ts"),
+        import("./core/options.ts"),
       ]);
       const table = { commands: COMMANDS, options: OPTIONS, run: runCaptured };
       streams.out(await explain(operands.join(" "), { ...options, commandLine: table }));

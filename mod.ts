@@ -17,12 +17,12 @@
  * @module
  */
 
-import { prepare } from "./runtime.ts";
+import { prepare } from "./core/runtime.ts";
 
-export { BACKENDS, createRuntime, OptionError, VERSION } from "./runtime.ts";
-export type { HostFunction, Report, Runtime, RuntimeOptions } from "./runtime.ts";
-export { doctor, explain, scaffold, why } from "./commands.ts";
-export type { ExplainOptions } from "./commands.ts";
+export { BACKENDS, createRuntime, OptionError, VERSION } from "./core/runtime.ts";
+export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/runtime.ts";
+export { doctor, explain, scaffold, why } from "./core/commands.ts";
+export type { ExplainOptions } from "./core/commands.ts";
 export { WriteFailure } from "./core/output.ts";
 export { callHandle, defineHostNative, float, struct } from "./core/convert.ts";
 export { suggest } from "./core/diagnostics.ts";

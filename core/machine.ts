@@ -296,6 +296,11 @@ export interface World {
   atEnd(restore: () => void): void;
   /** Whether somebody sits at a terminal. */
   readonly terminal: TerminalInfo;
+  /**
+   * Settles when nothing more will be loaded while the program runs, and signals are listened for. Deno clears the line of
+   * the cursor and all below it whenever it loads a module, which nobody minds but who draws on the screen.
+   */
+  settle(): Promise<void>;
   /** The path of the main file, as it was given. */
   readonly script: string;
   /** The program's arguments. */

@@ -54,7 +54,7 @@ export function newMap(): number {
   return ref;
 }
 
-/** Units that {@linkcode newMapFor} takes. */
+/** Units that {@linkcode newMapFor} takes: at most six, and eight for each key. */
 export function mapForUnits(count: number): number {
   return count === 0 ? MAP_UNITS : MAP_UNITS + 2 + 4 * capacityFor(count);
 }

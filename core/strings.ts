@@ -69,7 +69,7 @@ export function newStringCopy(from: number, length: number): number {
   const ref = newString(length), to = (ref + 2) << 1;
   if (length >= COPY_BULK) U8.copyWithin(to * 4, from, from + length);
   // Its last word may take along what stands behind the bytes: it is the string's own.
-  else { for (let i = 0; i < length; i += 4) I32[to + (i >> 2)] = MEMORY.getInt32(from + i, true); }
+  else for (let i = 0; i < length; i += 4) I32[to + (i >> 2)] = MEMORY.getInt32(from + i, true);
   return ref;
 }
 

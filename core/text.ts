@@ -90,7 +90,11 @@ function reserve(sink: Sink, count: number): void {
   sink.bytes = larger;
 }
 
-function allocateBytes(count: number): Uint8Array {
+/**
+ * Bytes outside the heap, all 0.
+ * @throws {HeapExhausted} if the system does not have that many
+ */
+export function allocateBytes(count: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(count);
   } catch (error) {

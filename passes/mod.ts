@@ -70,7 +70,8 @@ const loops: Pass<"hot", "hot"> = definePass({
     why:
       "Templates load each operand from its slot, check its type, and store each result; a number that a loop changes in " +
       "every round would go through memory in every round.",
-    example: "var sum = 0;\nfor (var i = 0; i < 1000; i += 1) sum += i;\nprint sum;",
+    example:
+      "function sum(n) {\n  var s = 0;\n  for (var i = 0; i < n; i += 1) s += i;\n  return s;\n}\nprint sum(1000);",
   },
   run(hot, { target, opcodes }) {
     if (target === undefined) throw new Error("Nobody says for which processor");

@@ -306,20 +306,21 @@ const SORT_BY_VALUE: NativeDef = {
   call: sortByValue,
 };
 
-/** Ends a sort whose comparator gives anything but a number. */
+/**
+ * Ends a sort whose comparator gives anything but a number the first time. Later on the operators refuse it just as well,
+ * in their own words; a call each time would take longer than all the rest.
+ */
 const CHECK_ORDER: NativeDef = {
   name: "ucoreArray.checkOrder",
   params: [{ name: "order", type: "any" }],
-  doc: "Gives a number as it is, and refuses everything else.",
+  doc: "Refuses everything but numbers.",
   example: { code: "", output: "" },
   call(call) {
     const order = call.word(0);
-    if (!isNumber(order)) {
-      call.fail(
-        `The comparator of ucoreArray.sort has to give a number, but it gave ${valueToDisplay(order)}.`,
-      );
-    }
-    copyValue(call.result, order);
+    if (isNumber(order)) return;
+    call.fail(
+      `The comparator of ucoreArray.sort has to give a number, but it gave ${valueToDisplay(order)}.`,
+    );
   },
 };
 
@@ -340,12 +341,13 @@ const SORTING: readonly NativeDef[] = [
       if (compare == nil) return sortByValue(array);
       var items = slice(array, 0);
       var count = length(items);
+      if (count > 1) checkOrder(compare(items[0], items[1]));
       var width = 4;
       for (var start = 0; start < count; start += width) {
         for (var i = start + 1; i < start + width && i < count; i += 1) {
           var item = items[i];
           var hole = i;
-          while (hole > start && checkOrder(compare(items[hole - 1], item)) > 0) {
+          while (hole > start && compare(items[hole - 1], item) > 0) {
             items[hole] = items[hole - 1];
             hole -= 1;
           }
@@ -356,7 +358,7 @@ const SORTING: readonly NativeDef[] = [
       for (; width < count; width *= 2) {
         for (var start = 0; start + width < count; start += 2 * width) {
           var right = start + width;
-          if (checkOrder(compare(items[right - 1], items[right])) <= 0) continue;
+          if (compare(items[right - 1], items[right]) <= 0) continue;
           var end = right + width;
           if (end > count) end = count;
           // The left run moves out of the way, and comes back where it belongs.
@@ -364,7 +366,7 @@ const SORTING: readonly NativeDef[] = [
           var next = start;
           var left = 0;
           while (left < width) {
-            if (right < end && checkOrder(compare(spare[left], items[right])) > 0) {
+            if (right < end && compare(spare[left], items[right]) > 0) {
               items[next] = items[right];
               right += 1;
             } else {

@@ -36,7 +36,7 @@ import {
   setBool,
   setObject,
 } from "../core/value.ts";
-import { allocate, HeapExhausted, newInt64, safepoint } from "../core/heap.ts";
+import { allocate, HeapExhausted, heapLimit, newInt64, safepoint } from "../core/heap.ts";
 import { intHigh, intLow, numberAt } from "../core/arithmetic.ts";
 import {
   byteString,
@@ -50,7 +50,7 @@ import {
 } from "../core/strings.ts";
 import { entryAfter, mapPutString, newMapFor } from "../core/maps.ts";
 import { formatDouble, formatInt64 } from "../core/number_text.ts";
-import { intLength, VISITING, writeInt } from "../core/text.ts";
+import { allocateBytes, intLength, VISITING, writeInt } from "../core/text.ts";
 import { placeOf } from "../core/files.ts";
 
 const { I32, F64, U8 } = views;
@@ -342,7 +342,7 @@ function knownKey(from: number, length: number, place: number): number {
   if (known !== 0 && stringLength(known) === length) {
     const start = stringStart(known);
     let i = 0;
-    while (i + 4 <= length && I32[start + i >> 2] === MEMORY.getInt32(from + i, true)) i += 4;
+    while (i + 4 <= length && I32[start + i >>> 2] === MEMORY.getInt32(from + i, true)) i += 4;
     while (i < length && U8[start + i] === U8[from + i]) i++;
     if (i === length) return known;
   }
@@ -506,10 +506,13 @@ function storeInt(to: number, n: number): void {
   } else storeHalves(to, low, Math.floor(n / TWO_32) | 0, fitsImmediate(n));
 }
 
+/** Characters of the longest integer of 64 bits. */
+const INT_LENGTH = 20;
+
 /** Stores an integer of any length on the stack: past 64 bits, as a float. */
 function storeWideInt(to: number, text: string): void {
-  const n = BigInt(text);
-  if (BigInt.asIntN(64, n) === n) {
+  const n = text.length <= INT_LENGTH ? BigInt(text) : null;
+  if (n !== null && BigInt.asIntN(64, n) === n) {
     const high = Number(n >> 32n);
     storeHalves(to, Number(BigInt.asIntN(32, n)), high, high << 16 >> 16 === high);
   } else stackDoubles[to >> 1] = Number(text);
@@ -569,8 +572,6 @@ export class Cycle extends Error {
  * one into memory takes as long as to write it.
  */
 const OUTPUT_BYTES = 4096, OUTPUT_KEPT = 1 << 24;
-/** The longest text that a string can hold. */
-const OUTPUT_MAX = 0x7FFFFFFF;
 /** More than a number and all punctuation around a value. */
 const SMALL = 64;
 
@@ -581,17 +582,26 @@ let outputWords = new DataView(output.buffer);
 /** Makes room for `count` bytes at `at`, and for SMALL more. */
 function makeRoom(at: number, count: number): void {
   const needed = at + count + SMALL;
-  if (needed <= output.length) return;
-  if (needed > OUTPUT_MAX) throw new HeapExhausted();
-  resizeOutput(Math.min(Math.max(needed, output.length * 2), OUTPUT_MAX), at);
+  if (needed > output.length) growOutput(needed, at);
 }
 
-/** Moves the first `used` bytes of the output to a new one. */
-function resizeOutput(size: number, used: number): void {
-  const resized = new Uint8Array(size);
-  resized.set(output.subarray(0, used));
-  output = resized;
-  outputWords = new DataView(resized.buffer);
+/**
+ * Moves the first `used` bytes of the output to one that is at least twice as large.
+ * @throws {HeapExhausted} if the text will not fit the heap: that of shared objects may be far larger than they are
+ */
+function growOutput(needed: number, used: number): void {
+  if (needed > heapLimit()) throw new HeapExhausted();
+  const larger = allocateBytes(Math.max(needed, output.length * 2));
+  larger.set(output.subarray(0, used));
+  output = larger;
+  outputWords = new DataView(larger.buffer);
+}
+
+/** Lets go of an output that is too large to be kept; views of it stay valid. */
+function dropLargeOutput(): void {
+  if (output.length <= OUTPUT_KEPT) return;
+  output = new Uint8Array(OUTPUT_BYTES);
+  outputWords = new DataView(output.buffer);
 }
 
 /** Containers being written, innermost last, two words each: its ref, and where to go on. */
@@ -605,11 +615,12 @@ let inner = 0;
  * @throws {Cycle} if it contains itself
  */
 export function stringifyJson(word: number, indent = ""): Uint8Array<ArrayBuffer> {
-  if (output.length > OUTPUT_KEPT) resizeOutput(OUTPUT_BYTES, 0);
-  makeRoom(0, 0);
-  if (!isContainer(I32[word + 1])) return output.subarray(0, writePlain(0, word));
   let at = 0, depth = 0;
   try {
+    if (!isContainer(I32[word + 1])) {
+      at = writePlain(0, word); // before output is read: it may be another one by then
+      return output.subarray(0, at);
+    }
     inner = word;
     do {
       if (inner !== 0) {
@@ -628,6 +639,7 @@ export function stringifyJson(word: number, indent = ""): Uint8Array<ArrayBuffer
   } finally {
     while (depth > 0) I32[path[depth -= 2] << 1] &= ~VISITING;
     if (path.length > STACK_KEPT) path = new Int32Array(64);
+    dropLargeOutput();
   }
 }
 
@@ -763,16 +775,16 @@ function writeString(from: number, ref: number): number {
   const length = stringLength(ref), start = stringStart(ref);
   makeRoom(from, length);
   output[from] = QUOTE;
-  let at = from + 1, word = start >> 2;
+  let at = from + 1, word = start >>> 2;
   for (const last = word + (length >> 2); word < last; word++, at += 4) {
-    if (markStops(I32[word]) !== 0) return writeEscapes(at, word << 2, start + length);
+    if (markStops(I32[word]) !== 0) return writeEscapes(at, word * 4, start + length);
     outputWords.setInt32(at, I32[word], true);
   }
   const rest = length & 3;
   if (rest !== 0) {
     // Blanks take the place of what does not belong to the string.
     const mask = (1 << (rest << 3)) - 1, bytes = I32[word] & mask | 0x20202020 & ~mask;
-    if (markStops(bytes) !== 0) return writeEscapes(at, word << 2, start + length);
+    if (markStops(bytes) !== 0) return writeEscapes(at, word * 4, start + length);
     outputWords.setInt32(at, bytes, true);
     at += rest;
   }

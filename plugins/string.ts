@@ -69,12 +69,16 @@ const MEMORY = Buffer.from(U8.buffer);
 
 /** Texts up to this length are searched faster by a loop, byte by byte. */
 const SHORT_TEXT = 128;
-/** Bytes of the first piece of a long text, and of the longest. */
-const FIRST_PIECE = 4096, LONGEST_PIECE = 1 << 20;
+/** Bytes of the first piece of a long text, and of later ones: short enough for the engine's nursery. */
+const FIRST_PIECE = 4096, LATER_PIECE = 1 << 16;
 
-/** The bytes in [from, to), one character each. */
+/** The most characters that strings of the engine can have. */
+const HOST_LENGTH_MAX = 0x1FFFFFE8;
+
+/** The bytes in [from, to), one character each. A view does this for all addresses; offsets end at 2^31. */
 function latin1(from: number, to: number): string {
-  return MEMORY.toString("latin1", from, to);
+  if (to - from > HOST_LENGTH_MAX) throw new HeapExhausted();
+  return MEMORY.subarray(from, to).toString("latin1");
 }
 
 /** Offset of the first occurrence of a string in another at or after the offset `from`; -1 if there is none. */
@@ -83,8 +87,8 @@ function find(text: number, part: number, from: number): number {
   if (length === 0) return from;
   if (end - start - from <= SHORT_TEXT) return findByLoop(start, start + from, end, part);
   const needle = latin1(stringStart(part), stringStart(part) + length);
-  let piece = FIRST_PIECE;
-  for (let at = start + from; at + length <= end; at += piece, piece = Math.min(piece * 4, LONGEST_PIECE)) {
+  let piece = Math.max(FIRST_PIECE, length);
+  for (let at = start + from; at + length <= end; at += piece, piece = Math.max(LATER_PIECE, length)) {
     // Each piece goes on for as long as an occurrence that begins in it may.
     const found = latin1(at, Math.min(at + piece + length - 1, end)).indexOf(needle);
     if (found >= 0) return at + found - start;
@@ -129,7 +133,7 @@ function findAllShort(text: number, part: number): number {
   const first = stringStart(part), pattern = U8[first] * 0x01010101 | 0;
   let count = 0, next = start;
   for (let at = start; at <= last; at += 4) {
-    const different = I32[at >> 2] ^ pattern;
+    const different = I32[at >>> 2] ^ pattern;
     // The lowest mark is a byte that is the one looked for; above it there may be wrong ones.
     let marks = different - 0x01010101 & ~different & 0x80808080;
     for (; marks !== 0; marks &= marks - 1) {
@@ -150,16 +154,16 @@ function isSame(a: number, b: number, length: number): boolean {
 
 function findAllLong(text: number, part: number): number {
   const start = stringStart(text), end = start + stringLength(text), length = stringLength(part);
-  const needle = latin1(stringStart(part), stringStart(part) + length);
+  const needle = latin1(stringStart(part), stringStart(part) + length), size = Math.max(LATER_PIECE, length);
   let count = 0;
   for (let at = start; at + length <= end;) {
-    const piece = latin1(at, Math.min(at + LONGEST_PIECE + length - 1, end));
+    const piece = latin1(at, Math.min(at + size + length - 1, end));
     let next = 0;
     for (let i = piece.indexOf(needle); i >= 0; i = piece.indexOf(needle, next)) {
       addFound(count++, at + i - start);
       next = i + length;
     }
-    at += Math.max(next, LONGEST_PIECE);
+    at += Math.max(next, size);
   }
   return count;
 }
@@ -487,7 +491,9 @@ const CHANGING: readonly NativeDef[] = [
 function changeCase(call: NativeCall, first: number): void {
   const length = stringLength(stringArgument(call, 0));
   safepoint(stringUnits(length));
-  const ref = newString(length), to = stringStart(ref) >> 2, from = stringStart(stringArgument(call, 0)) >> 2;
+  const ref = newString(length),
+    to = stringStart(ref) >>> 2,
+    from = stringStart(stringArgument(call, 0)) >>> 2;
   // To a byte below 128, adding 128 - n carries into the top bit if the byte is at least n.
   const least = (0x80 - first) * 0x01010101, above = (0x80 - first - 26) * 0x01010101;
   for (let i = 0, count = (length + 3) >> 2; i < count; i++) {
@@ -547,6 +553,7 @@ const FORMATTING: readonly NativeDef[] = [
       output: "43\n-2500\n255\nnil\n",
     },
     call(call) {
+      if (stringLength(stringArgument(call, 0)) > LITERAL_MAX) return;
       const text = stringText(stringArgument(call, 0)).replace(/^[ \t-\r]+|[ \t-\r]+$/g, "");
       const x = parseFloatText(text);
       if (x === null) return;
@@ -575,6 +582,9 @@ const FORMATTING: readonly NativeDef[] = [
   },
 ];
 
+/** No number is written with more characters than this; what is longer is not looked at. */
+const LITERAL_MAX = 1 << 20;
+
 /** A number literal without point and exponent as an int; null for any other, and beyond 64 bits. */
 function parseWhole(literal: string): bigint | null {
   const match = /^([+-]?)(0[xX][0-9a-fA-F_]+|[0-9_]+)$/.exec(literal);
@@ -590,7 +600,7 @@ function bytesText(ref: number): string {
 }
 
 const PLACE =
-  /\{\{|\}\}|\{(\d*)(?::(?:([^{}\x80-\xFF]|[\xC2-\xF4][\x80-\xBF]+)?([<^>]))?(0)?(\d{1,9})?(?:\.(\d{1,2}))?)?\}|[{}]/g;
+  /\{\{|\}\}|\{(\d*)(?::(?:([^{}\x80-\xFF]|[\xC2-\xF4][\x80-\xBF]+)?([<^>]))?(0)?(\d{1,4})?(?:\.(\d{1,2}))?)?\}|[{}]/g;
 
 function formatTemplate(call: NativeCall, template: string): string {
   let next = 0;
@@ -700,6 +710,7 @@ const PATTERNS_KEPT = 64;
 
 function prepareSearch(call: NativeCall): Search | null {
   const refs = [stringArgument(call, 0), stringArgument(call, 1)];
+  if (refs.some((ref) => stringLength(ref) > HOST_LENGTH_MAX)) throw new HeapExhausted();
   let texts: string[], isText = true;
   try {
     texts = refs.map((ref) => strict.decode(stringView(ref)));

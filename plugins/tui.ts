@@ -285,18 +285,18 @@ function write(machine: Machine, text: string): void {
   machine.host.world.write(encoder.encode(text));
 }
 
-/** Writes what only a screen understands. */
-function control(machine: Machine, sequence: string): void {
-  if (machine.host.world.terminal.hasScreen) write(machine, sequence);
+/** Writes what only a screen understands; at first has everything prepared for that. */
+function control(machine: Machine, sequence: string): void | Promise<void> {
+  if (!machine.host.world.terminal.hasScreen) return;
+  if (screenOf(machine).isGuarded) return write(machine, sequence);
+  return guard(machine).then(() => write(machine, sequence));
 }
 
-/** Has the terminal put back into its state when the program is over. */
-function restoreAtEnd(machine: Machine): void {
+/** Has the terminal put back into its state when the program is over, and sees to it that nobody else draws on it. */
+async function guard(machine: Machine): Promise<void> {
   const { world } = machine.host, screen = screenOf(machine);
   if (screen.isGuarded) return;
   screen.isGuarded = true;
-  // A signal must not end the program before anybody can restore anything: from now on there is somebody who listens.
-  world.onInterrupt(() => {})();
   world.atEnd(() => {
     if (screen.waiting > 0) Deno.stdin.setRaw(false);
     const undo = (screen.isHidden ? SHOW_CURSOR : "") + (screen.isOpen ? CLOSE_SCREEN : "");
@@ -305,22 +305,19 @@ function restoreAtEnd(machine: Machine): void {
     write(machine, undo);
     world.flush();
   });
+  await world.settle();
 }
 
-function setCursorHidden(machine: Machine, isHidden: boolean): void {
-  if (!machine.host.world.terminal.hasScreen) return;
-  const screen = screenOf(machine);
-  restoreAtEnd(machine);
-  screen.isHidden = isHidden;
-  write(machine, isHidden ? HIDE_CURSOR : SHOW_CURSOR);
+function setCursorHidden(machine: Machine, isHidden: boolean): void | Promise<void> {
+  screenOf(machine).isHidden = isHidden && machine.host.world.terminal.hasScreen;
+  return control(machine, isHidden ? HIDE_CURSOR : SHOW_CURSOR);
 }
 
-function setScreenOpen(machine: Machine, isOpen: boolean): void {
+function setScreenOpen(machine: Machine, isOpen: boolean): void | Promise<void> {
   const screen = screenOf(machine);
-  if (!machine.host.world.terminal.hasScreen || screen.isOpen === isOpen) return;
-  restoreAtEnd(machine);
-  screen.isOpen = isOpen;
-  write(machine, isOpen ? OPEN_SCREEN + CLEAR : CLOSE_SCREEN);
+  if (screen.isOpen === isOpen) return;
+  screen.isOpen = isOpen && machine.host.world.terminal.hasScreen;
+  return control(machine, isOpen ? OPEN_SCREEN + CLEAR : CLOSE_SCREEN);
 }
 
 /** The size of the terminal; that of the terminals of old where there is none. */
@@ -406,10 +403,8 @@ async function readKey(seesResize: boolean): Promise<string> {
 function converse<T>(machine: Machine, dialogue: () => Promise<T>): Promise<T> {
   const screen = screenOf(machine);
   const result = screen.turn.then(async () => {
-    if (screen.waiting++ === 0) {
-      restoreAtEnd(machine);
-      Deno.stdin.setRaw(true);
-    }
+    await guard(machine);
+    if (screen.waiting++ === 0) Deno.stdin.setRaw(true);
     try {
       machine.host.world.flush();
       return await dialogue();
@@ -565,7 +560,7 @@ async function askWhich(machine: Machine, prompt: string, options: readonly stri
   return await converse(machine, async () => {
     const wasHidden = screenOf(machine).isHidden;
     if (prompt !== "") write(machine, `${prompt}\n`);
-    setCursorHidden(machine, true);
+    await setCursorHidden(machine, true);
     let chosen = 0, first = 0, drawn = 0;
     const moves: Readonly<Record<string, () => number>> = {
       up: () => chosen - 1,
@@ -595,7 +590,7 @@ async function askWhich(machine: Machine, prompt: string, options: readonly stri
         chosen = Math.min(options.length - 1, Math.max(0, to));
       }
     } finally {
-      setCursorHidden(machine, wasHidden);
+      await setCursorHidden(machine, wasHidden);
     }
   });
 }

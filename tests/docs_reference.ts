@@ -8,7 +8,7 @@ import { runCaptured } from "../cli.ts";
 import { type CommandLine, explain } from "../mod.ts";
 import type { Explanation, Word } from "../core/explain.ts";
 import { printShapes } from "../core/schema_shapes.ts";
-import { COMMANDS, OPTIONS } from "../options.ts";
+import { COMMANDS, OPTIONS } from "../core/options.ts";
 
 /** Where the pages are. */
 export const REFERENCE = new URL("../docs/reference/", import.meta.url);

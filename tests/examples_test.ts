@@ -2,7 +2,8 @@
  * Runs the programs that people read first, on every backend. Each `.unna` file directly in `examples/`, and each
  * `examples/NAME/main.unna`, has its exact standard output beside it in a `.out` file; a program without one, or an
  * output without a program, is a failure as well. What differs from run to run, such as a time, is a `…` in there,
- * which stands for any text within its line. Benchmarks have a runner of their own.
+ * which stands for any text within its line. What is typed into a program that asks is in a `.in` file, if it needs any.
+ * Benchmarks have a runner of their own.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createRuntime } from "../mod.ts";
@@ -28,6 +29,16 @@ function listExamples(): { programs: string[]; outputs: string[] } {
     }
   }
   return { programs: programs.sort(), outputs: outputs.sort() };
+}
+
+/** The lines that are typed into a program. */
+function readInput(program: string): string[] {
+  try {
+    return Deno.readTextFileSync(new URL(`${program}.in`, FOLDER)).split("\n").slice(0, -1);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return [];
+  }
 }
 
 /** The outputs that a `.out` file allows. */
@@ -60,9 +71,11 @@ for (const backend of ["interp", "x64"]) {
       async fn() {
         const out = new TextDecoder(), err = new TextDecoder();
         let stdout = "", stderr = "";
+        const lines = readInput(program).values();
         const runtime = createRuntime({
           backend,
           heap: SMALL_HEAP,
+          stdin: () => lines.next().value ?? null,
           stdout: (bytes) => stdout += out.decode(bytes, { stream: true }),
           stderr: (bytes) => stderr += err.decode(bytes, { stream: true }),
         });

@@ -9,7 +9,7 @@ import { OPCODE_EXAMPLES } from "../core/explain_examples.ts";
 import { EXIT_REASONS } from "../core/backend.ts";
 import { DIAGNOSTICS } from "../core/diagnostics.ts";
 import { OPCODES } from "../core/opcodes.ts";
-import { COMMANDS, OPTIONS, printHelp, printUsage, spellOption } from "../options.ts";
+import { COMMANDS, OPTIONS, printHelp, printUsage, spellOption } from "../core/options.ts";
 import { x64 } from "../backends/x64/mod.ts";
 
 await x64.prepare?.();

@@ -58,6 +58,9 @@ const LADDER = [
   "line_editor",
   "scaffold",
   "repl",
+  "options",
+  "runtime",
+  "commands",
 ];
 
 /** What files of a place may import from the project, by the beginnings of paths. */
@@ -75,10 +78,10 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
   ["backends/", "core/"],
   ["plugins/http.ts", "core/", "plugins/json.ts"],
   ["plugins/", "core/", "backends/x64/kit.ts"],
-  ["runtime.ts", "core/", "passes/", "backends/", "plugins/"],
-  ["commands.ts", "core/", "passes/session.ts", "runtime.ts"],
-  ["mod.ts", "core/", "passes/", "backends/", "plugins/", "runtime.ts", "commands.ts"],
-  ["cli.ts", "mod.ts", "runtime.ts", "commands.ts", "options.ts"],
+  ["core/runtime.ts", "core/", "passes/", "backends/", "plugins/"],
+  ["core/commands.ts", "core/", "passes/session.ts"],
+  ["mod.ts", "core/", "passes/", "backends/", "plugins/"],
+  ["cli.ts", "mod.ts", "core/runtime.ts", "core/commands.ts", "core/options.ts", "core/part.ts"],
   ["examples/", "mod.ts"],
   ["docs/", "mod.ts"],
   ["tests/", ""],

@@ -583,3 +583,21 @@ Deno.test("a text whose values do not fit the heap ends the program, not the pro
   assertStrictEquals(code, 1);
   assertMatch(stderr, /Out of memory\./);
 });
+
+Deno.test("a text that would not fit the heap ends the program, not the process", async () => {
+  // Each level holds the one before twice; and each line of the other is as long as it is deep.
+  const doubled = 'var a = ["x"]; for (var i = 0; i < 40; i += 1) a = [a, a]; ucoreJson.stringify(a);';
+  const deep = "var a = []; for (var i = 0; i < 100000; i += 1) a = [a]; ucoreJson.stringify(a, 16);";
+  for (const source of [doubled, deep]) {
+    const { code, stderr } = await runUnna(source);
+    assertStrictEquals(code, 1);
+    assertStringIncludes(stderr, "Runtime Error: Out of memory.");
+  }
+});
+
+Deno.test("numbers of any length are read", () =>
+  withLibrary(async (runtime) => {
+    for (const text of ["9".repeat(200_000), `0.${"3".repeat(200_000)}`, `1e${"9".repeat(1000)}`]) {
+      assertStrictEquals(await runtime.call("parse", text), JSON.parse(text));
+    }
+  }));

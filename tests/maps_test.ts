@@ -23,6 +23,7 @@ import {
 import { newArray, newInt64 } from "../core/heap.ts";
 import { newStringLatin1, stringText } from "../core/strings.ts";
 import {
+  entryAfter,
   forEachEntry,
   isKey,
   mapCount,
@@ -31,10 +32,12 @@ import {
   mapGetString,
   mapHas,
   mapNext,
+  mapPutString,
   mapRemove,
   mapSet,
   mapSetUnits,
   newMap,
+  newMapFor,
 } from "../core/maps.ts";
 
 const { I32, F64 } = views;
@@ -282,6 +285,30 @@ Deno.test("forEachEntry() visits keys and values in order", () => {
   set(map, "c", 3);
   forEachEntry(map, (keyWord, valueWord) => seen.push([keyAt(keyWord), immediate(valueWord)]));
   assertEquals(seen, [["a", 2], ["c", 3]]);
+});
+
+Deno.test("a map made for a number of keys grows beyond them, and is walked entry by entry", () => {
+  for (let room = 0; room <= 9; room++) {
+    for (let count = 0; count <= 20; count++) {
+      const ref = newMapFor(room), expected = new Map<string, number>();
+      for (let i = 0; i < count; i++) {
+        const key = `key ${i % 15}`;
+        setInt32(mapPutString(ref, newStringLatin1(key)), i);
+        expected.set(key, i);
+      }
+      if (count > 3) {
+        setKey(KEY, "key 1");
+        mapRemove(ref, KEY, OUT);
+        expected.delete("key 1");
+      }
+      const found: [Key, number][] = [];
+      for (let entry = entryAfter(ref, 0); entry !== 0; entry = entryAfter(ref, entry)) {
+        found.push([keyAt(entry), immediate(entry + 2)]);
+      }
+      assertEquals(found, [...expected], `${count} keys in room for ${room}`);
+      assertStrictEquals(mapCount(ref), expected.size);
+    }
+  }
 });
 
 Deno.test("a map of a million integers", () => {

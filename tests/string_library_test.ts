@@ -281,8 +281,8 @@ Deno.test("chars, reverse, padding and cases do what JavaScript's do, by charact
 
 Deno.test("long texts are searched across the borders of pieces", () =>
   withLibrary(async (call) => {
-    // The pieces of a search end at 4 KiB, 20 KiB, 84 KiB, …; those of a search for all after each MiB.
-    for (const border of [4096, 20480, 86016, 1 << 20, 2 << 20]) {
+    // The pieces of a search end at 4 KiB, 68 KiB, 132 KiB, …; those of a search for all after each 64 KiB.
+    for (const border of [4096, 69632, 135168, 1 << 16, 2 << 16]) {
       for (const offset of [-13, -12, -1, 0, 1]) {
         const before = "x".repeat(border + offset), text = before + "needle-in-hay" + "x".repeat(5000);
         assertStrictEquals(await call("indexOf", text, "needle-in-hay"), before.length);

@@ -336,11 +336,18 @@ interface Terminal {
 
 let terminals = 0;
 
+/** What a program in a terminal finds around it. */
+interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Files beside it, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** Runs a program in a terminal; when it is over, the screen shows `exit CODE`, and whether the terminal echoes keys. */
 async function inTerminal(
   source: string,
   use: (terminal: Terminal) => Promise<void>,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, files = {} }: Surroundings = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir(), socket = `unnarize-${Deno.pid}-${terminals++}`;
   const tmux = async (...args: string[]) => {
@@ -352,7 +359,9 @@ async function inTerminal(
     return new TextDecoder().decode(stdout);
   };
   const show = () => tmux("capture-pane", "-p");
-  await Deno.writeTextFile(`${folder}/main.unna`, source);
+  for (const [name, text] of Object.entries({ ...files, "main.unna": source })) {
+    await Deno.writeTextFile(`${folder}/${name}`, text);
+  }
   const run = `'${Deno.execPath()}' run -A --no-check '${CLI}' '${folder}/main.unna'`;
   const settings = "stty -a | grep -q ' -echo ' && echo mute || echo echoes";
   await tmux(
@@ -390,9 +399,9 @@ function testTerminal(
   name: string,
   source: string,
   use: (terminal: Terminal) => Promise<void>,
-  env = {},
+  around: Surroundings = {},
 ): void {
-  Deno.test({ name: `on a terminal, ${name}`, ignore: !hasTmux, fn: () => inTerminal(source, use, env) });
+  Deno.test({ name: `on a terminal, ${name}`, ignore: !hasTmux, fn: () => inTerminal(source, use, around) });
 }
 
 testTerminal(
@@ -579,7 +588,7 @@ testTerminal(
     await see("<x>");
     await see("<a>");
   },
-  { NO_COLOR: "1" },
+  { env: { NO_COLOR: "1" } },
 );
 
 testTerminal(
@@ -599,4 +608,48 @@ testTerminal(
     await see("two got 2");
     await see("exit 0");
   },
+);
+
+const STOCKROOM = new URL("../examples/stockroom/", import.meta.url);
+
+testTerminal(
+  "the stockroom of the examples sells, receives, and keeps what is saved",
+  Deno.readTextFileSync(new URL("main.unna", STOCKROOM)),
+  async ({ press, type, see, resize }) => {
+    await resize(70, 40);
+    await see("Welcome.");
+    await press("Enter");
+    await see("Sell what?");
+    await press("Down", "Enter");
+    await see("─ How many? ─");
+    await type("4");
+    await press("Enter");
+    assertStringIncludes(
+      await see("Sold 4 of coffee for 29."),
+      "│ coffee │ 8     │ 7.25  │ 58.00  │ order more │",
+    );
+    await press("Down", "Enter");
+    await see("Receive what?");
+    await press("Escape");
+    await see("What next?");
+    await press("Down", "Down", "Enter");
+    await see("─ Name ─");
+    await type("米");
+    await press("Enter");
+    await see("│ 1.00");
+    await press("BSpace", "BSpace", "BSpace", "BSpace");
+    await type("2.5");
+    await press("Enter");
+    assertStringIncludes(await see("Added 米."), "│ 米     │ 0     │ 2.50  │ 0.00   │ sold out   │");
+    await press("Down", "Down", "Down", "Enter");
+    await see("Press any key.");
+    await press("x");
+    await see("What next?");
+    await press("End", "Enter");
+    await see("Save the changes? [y/n]");
+    await press("y");
+    await see("Good-bye.");
+    await see("exit 0");
+  },
+  { files: { "stock.uon": Deno.readTextFileSync(new URL("stock.uon", STOCKROOM)) } },
 );

@@ -92,7 +92,9 @@ export function decode(bytes: Uint8Array, offset: number, context: ListingContex
   const form = byOpcode.get(keyOf(prefix, escape, opcode))?.find((form) =>
     (form.rex & 8) === (rex & 8) &&
     (!form.modrm || form.reg !== ABSENT || form.digit === (modrm >> 3 & 7)) &&
-    (!form.modrm || (inMemory ? form.operands[form.rm].memory : form.operands[form.rm].register) !== 0)
+    (!form.modrm || (form.rm === ABSENT
+      ? (modrm & 0xC7) === 0xC0
+      : (inMemory ? form.operands[form.rm].memory : form.operands[form.rm].register) !== 0))
   );
   if (form === undefined) return null;
 

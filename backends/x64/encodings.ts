@@ -5,7 +5,8 @@
  *     ["add r/m64, simm8",  "REX.W 83 /0 ib"]
  *       │   │      │         │     │  │  └ an immediate: ib one byte, id four, io eight; cb, cd: a displacement
  *       │   │      │         │     │  └ ModRM.reg holds this digit; /r: it holds the register operand
- *       │   │      │         │     └ the opcode, after 0F, 0F 38 or 0F 3A if need be; B8+r: plus the register
+ *       │   │      │         │     └ the opcode, after 0F, 0F 38 or 0F 3A if need be; B8+r: plus the register;
+ *       │   │      │         │       a second byte that stands in the place of ModRM, as in D9 F8
  *       │   │      │         └ 64-bit operands; before it a mandatory prefix 66, F2 or F3
  *       │   │      └ a byte that the processor sign-extends to the width of the operation
  *       │   └ a register or memory, in ModRM.rm; plain r64 and xmm go to ModRM.reg
@@ -228,6 +229,11 @@ export const ENCODINGS = [
   ["xorpd xmm, xmm/m128", "66 0F 57 /r"],
   ["pxor xmm, xmm/m128", "66 0F EF /r"],
   ["roundsd xmm, xmm/m64, imm8", "66 0F 3A 0B /r ib"],
+  // The one thing that the old unit for doubles does better: the exact remainder.
+  ["fld m64", "DD /0"],
+  ["fstp m64", "DD /3"],
+  ["fprem", "D9 F8"],
+  ["fnstsw_ax", "DF E0"],
 ] as const satisfies readonly Row[];
 
 // ---- The rows as types ----------------------------------------------------------------------------------------------
@@ -407,6 +413,14 @@ function readRow([signature, encoding]: Row): Form {
       bytes.push(value);
       plus = token.endsWith("+r");
     }
+  }
+
+  const isFixed = bytes.length === 2 && bytes[0] !== 0x0F;
+  if (isFixed) {
+    const [place] = bytes.splice(1);
+    if ((place & 0xC7) !== 0xC0) throw new Error(`${signature}: ModRM ${hex(place)} names operands`);
+    modrm = true;
+    digit = place >> 3 & 7;
   }
 
   const inRegister = find((def) => def.register !== 0 && def.memory === 0 && def.only === undefined);

@@ -131,6 +131,10 @@ const MEANINGS: Readonly<Record<string, string | ((operands: Operands) => string
   xorpd: ({ a, b, raw }) => raw[0] === raw[1] ? `${a} = 0` : `${a} ^= ${b}`,
   pxor: ({ a, b, raw }) => raw[0] === raw[1] ? `${a} = 0` : `${a} ^= ${b}`,
   roundsd: ({ a, b }) => `${a} = ${b} rounded`,
+  fld: ({ a }) => `put the float ${a} on the stack of floats`,
+  fstp: ({ a }) => `take ${a} from the stack of floats`,
+  fprem: "the first float = its remainder by the second, or a step on the way there",
+  fnstsw: "ax = how that went; bit 10: there is more to do",
   db: "no instruction",
   dq: "a constant",
 };
@@ -175,7 +179,7 @@ const subject = (a: string) => a.startsWith(TAG_OF) ? a.slice(TAG_OF.length) : a
 
 /** Whether there are words for a mnemonic. */
 export function hasMeaning(mnemonic: string): boolean {
-  const name = mnemonic.replace("_", " ");
+  const name = mnemonic.replace(/^rep_/, "rep ").replace(/_.*/, "");
   const [, , condition] = /^(j|set|cmov)(\w+)$/.exec(name) ?? [];
   return name in MEANINGS || name in COMPARISONS || condition in CONDITIONS;
 }

@@ -3,10 +3,10 @@
  * command is a view that knows no runtime; here it gets what it asks for.
  */
 
-import { suggest } from "./core/diagnostics.ts";
-import type { CommandLine } from "./core/explain.ts";
-import { definePart } from "./core/part.ts";
-import type { Plugin } from "./core/plugin.ts";
+import { suggest } from "./diagnostics.ts";
+import type { CommandLine } from "./explain.ts";
+import { definePart } from "./part.ts";
+import type { Plugin } from "./plugin.ts";
 import {
   absolutePath,
   BACKENDS,
@@ -22,11 +22,11 @@ import {
 } from "./runtime.ts";
 
 const PARTS = {
-  doctor: definePart<typeof import("./core/doctor.ts")>(import.meta, "./core/doctor.ts"),
-  explain: definePart<typeof import("./core/explain.ts")>(import.meta, "./core/explain.ts"),
-  scaffold: definePart<typeof import("./core/scaffold.ts")>(import.meta, "./core/scaffold.ts"),
-  sessionPasses: definePart<typeof import("./passes/session.ts")>(import.meta, "./passes/session.ts"),
-  why: definePart<typeof import("./core/why.ts")>(import.meta, "./core/why.ts"),
+  doctor: definePart<typeof import("./doctor.ts")>(import.meta, "./doctor.ts"),
+  explain: definePart<typeof import("./explain.ts")>(import.meta, "./explain.ts"),
+  scaffold: definePart<typeof import("./scaffold.ts")>(import.meta, "./scaffold.ts"),
+  sessionPasses: definePart<typeof import("../passes/session.ts")>(import.meta, "../passes/session.ts"),
+  why: definePart<typeof import("./why.ts")>(import.meta, "./why.ts"),
 };
 
 /** What is to be explained, and how. */
@@ -110,7 +110,7 @@ export async function why(
 /** The glossary, which is a page of the documentation; null where that is not at hand. */
 async function readGlossary(): Promise<string | null> {
   try {
-    return await Deno.readTextFile(new URL("docs/glossary.md", import.meta.url));
+    return await Deno.readTextFile(new URL("../docs/glossary.md", import.meta.url));
   } catch {
     return null;
   }
@@ -138,7 +138,7 @@ export async function scaffold(kind: string, name: string, folder = "."): Promis
     plugins: namesOf(registry.plugins),
     keywords: new Set(keywordsOf([])),
   };
-  const root = decodeURIComponent(new URL(".", import.meta.url).pathname);
+  const root = decodeURIComponent(new URL("..", import.meta.url).pathname);
   try {
     const made = makeScaffold({ kind, name, folder: absolutePath(folder), root, taken });
     await writeScaffold(made);

@@ -7,8 +7,8 @@
  * may then need. `mod.ts` does so for all who embed the runtime; the command line does, unless a program is all it got.
  */
 
-import { Control, HEAP, MEMORY_BYTES, views } from "./core/memory.ts";
-import { heapStats, setHeapLimit, setStress } from "./core/heap.ts";
+import { Control, HEAP, MEMORY_BYTES, views } from "./memory.ts";
+import { heapStats, setHeapLimit, setStress } from "./heap.ts";
 import {
   createDiagnostics,
   type Diagnostic,
@@ -18,11 +18,11 @@ import {
   renderDiagnostic,
   renderRuntimeError,
   suggest,
-} from "./core/diagnostics.ts";
-import { makeSource, type SourceFile } from "./core/source.ts";
-import { decodeFile, type FoundFile, isDiagnostic, readFile, realPath, resolveImport } from "./core/files.ts";
-import { createOutput, type Sink, writeAll } from "./core/output.ts";
-import type { Program } from "./core/program.ts";
+} from "./diagnostics.ts";
+import { makeSource, type SourceFile } from "./source.ts";
+import { decodeFile, type FoundFile, isDiagnostic, readFile, realPath, resolveImport } from "./files.ts";
+import { createOutput, type Sink, writeAll } from "./output.ts";
+import type { Program } from "./program.ts";
 import {
   type FunctionProfile,
   type LazyLibrary,
@@ -34,15 +34,15 @@ import {
   type TerminalInfo,
   trace,
   type TraceFrame,
-} from "./core/machine.ts";
-import type { RuntimeStats } from "./core/reports.ts";
-import type { Recording } from "./core/page.ts";
-import { definePart, PartFailure } from "./core/part.ts";
-import { createWatchdog, type Interruption, type Watchdog } from "./core/watchdog.ts";
-import { copyValue, HI_EMPTY } from "./core/value.ts";
-import type { Handle, HostValue } from "./core/convert.ts";
-import type { AnyTarget, Backend, BackendContext, NativeOptions, Runner } from "./core/backend.ts";
-import type { SyntaxRule } from "./core/syntax.ts";
+} from "./machine.ts";
+import type { RuntimeStats } from "./reports.ts";
+import type { Recording } from "./page.ts";
+import { definePart, PartFailure } from "./part.ts";
+import { createWatchdog, type Interruption, type Watchdog } from "./watchdog.ts";
+import { copyValue, HI_EMPTY } from "./value.ts";
+import type { Handle, HostValue } from "./convert.ts";
+import type { AnyTarget, Backend, BackendContext, NativeOptions, Runner } from "./backend.ts";
+import type { SyntaxRule } from "./syntax.ts";
 import {
   type Artifacts,
   type Compilation,
@@ -53,7 +53,7 @@ import {
   type PassTiming,
   runHotPasses,
   runPasses,
-} from "./core/pass.ts";
+} from "./pass.ts";
 import {
   type EventOf,
   hooksOf,
@@ -63,17 +63,17 @@ import {
   PluginFailure,
   type Registry,
   type RunEndEvent,
-} from "./core/plugin.ts";
-import { createEngine, type Engine } from "./core/engine.ts";
-import type { JitLog } from "./core/jit_log.ts";
-import { checkRule, core, prepareHotStage, THRESHOLD_MAX, views as printing } from "./passes/mod.ts";
-import { openLazily } from "./backends/auto.ts";
-import { interp } from "./backends/interp.ts";
-import { x64 } from "./backends/x64/mod.ts";
-import { std } from "./plugins/std.ts";
+} from "./plugin.ts";
+import { createEngine, type Engine } from "./engine.ts";
+import type { JitLog } from "./jit_log.ts";
+import { checkRule, core, prepareHotStage, THRESHOLD_MAX, views as printing } from "../passes/mod.ts";
+import { openLazily } from "../backends/auto.ts";
+import { interp } from "../backends/interp.ts";
+import { x64 } from "../backends/x64/mod.ts";
+import { std } from "../plugins/std.ts";
 
 export { definePart, PartFailure, PluginFailure, suggest, writeAll };
-export { WriteFailure } from "./core/output.ts";
+export { WriteFailure } from "./output.ts";
 
 /** The version of the runtime. */
 export const VERSION = "0.1.0";
@@ -104,24 +104,24 @@ export const BUILT_IN: readonly Plugin[] = [
 
 /** The only library of the plugin that a file in `plugins/` exports under its own name. */
 function lazyLibrary(name: string, doc: string, file: string): LazyLibrary {
-  const part = definePart<Readonly<Record<string, Plugin>>>(import.meta, `./plugins/${file}.ts`);
+  const part = definePart<Readonly<Record<string, Plugin>>>(import.meta, `../plugins/${file}.ts`);
   return { name, doc, load: async () => (await part.load())[file].libraries![0] as LibraryDef };
 }
 
 /** What a plain run of a program does without. */
 const PARTS = {
-  admission: definePart<typeof import("./core/admission.ts")>(import.meta, "./core/admission.ts"),
-  check: definePart<typeof import("./passes/check.ts")>(import.meta, "./passes/check.ts"),
-  conversion: definePart<typeof import("./core/convert.ts")>(import.meta, "./core/convert.ts"),
-  input: definePart<typeof import("./core/input.ts")>(import.meta, "./core/input.ts"),
-  jitLog: definePart<typeof import("./core/jit_log.ts")>(import.meta, "./core/jit_log.ts"),
-  nativeViews: definePart<typeof import("./core/native_views.ts")>(import.meta, "./core/native_views.ts"),
-  order: definePart<typeof import("./core/order.ts")>(import.meta, "./core/order.ts"),
-  page: definePart<typeof import("./core/page.ts")>(import.meta, "./core/page.ts"),
-  repl: definePart<typeof import("./core/repl.ts")>(import.meta, "./core/repl.ts"),
-  reports: definePart<typeof import("./core/reports.ts")>(import.meta, "./core/reports.ts"),
-  sessions: definePart<typeof import("./core/session.ts")>(import.meta, "./core/session.ts"),
-  sessionPasses: definePart<typeof import("./passes/session.ts")>(import.meta, "./passes/session.ts"),
+  admission: definePart<typeof import("./admission.ts")>(import.meta, "./admission.ts"),
+  check: definePart<typeof import("../passes/check.ts")>(import.meta, "../passes/check.ts"),
+  conversion: definePart<typeof import("./convert.ts")>(import.meta, "./convert.ts"),
+  input: definePart<typeof import("./input.ts")>(import.meta, "./input.ts"),
+  jitLog: definePart<typeof import("./jit_log.ts")>(import.meta, "./jit_log.ts"),
+  nativeViews: definePart<typeof import("./native_views.ts")>(import.meta, "./native_views.ts"),
+  order: definePart<typeof import("./order.ts")>(import.meta, "./order.ts"),
+  page: definePart<typeof import("./page.ts")>(import.meta, "./page.ts"),
+  repl: definePart<typeof import("./repl.ts")>(import.meta, "./repl.ts"),
+  reports: definePart<typeof import("./reports.ts")>(import.meta, "./reports.ts"),
+  sessions: definePart<typeof import("./session.ts")>(import.meta, "./session.ts"),
+  sessionPasses: definePart<typeof import("../passes/session.ts")>(import.meta, "../passes/session.ts"),
 };
 
 /**
@@ -549,14 +549,24 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     return runner = openLazily(preferred, interpreter, context, () => prepareNative(preferred));
   }
 
-  /** Loads what machine code needs. */
-  async function prepareNative(backend: Backend): Promise<void> {
-    const [{ createJitLog }, { patchesToJson, printPatches }] = await Promise.all([
+  function loadNative(backend: Backend) {
+    return Promise.all([
       PARTS.jitLog.load(),
       PARTS.nativeViews.load(),
       prepareHotStage(),
       backend.prepare?.(),
     ]);
+  }
+
+  /** Loads what a program may come to need while it runs. */
+  async function settle(own: Session): Promise<void> {
+    const native = backend ?? findBackend(registry, PREFERRED);
+    await Promise.all([own.watchdog?.listen(), (native.isLikely?.() ?? true) ? loadNative(native) : null]);
+  }
+
+  /** Loads what machine code needs. */
+  async function prepareNative(backend: Backend): Promise<void> {
+    const [{ createJitLog }, { patchesToJson, printPatches }] = await loadNative(backend);
     jitLog ??= createJitLog({
       json,
       ...(options.jitLog ? { log: say } : {}),
@@ -764,7 +774,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 
   /** What the program that ran last has become. */
-  async function nativeReport(reports: typeof import("./core/reports.ts")): Promise<string> {
+  async function nativeReport(reports: typeof import("./reports.ts")): Promise<string> {
     if (jitLog === null) return json ? "" : "The interpreter ran everything; there is no machine code\n";
     const dumps = log.dumps.filter(({ stage }) => stage === "hot");
     if (driver.dump.includes("exits")) {
@@ -825,6 +835,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
         readLine: options.stdin ?? readLine,
         onInterrupt: (stop) => own.watchdog?.onInterrupt(stop) ?? (() => {}),
         atEnd: (restore) => void own.restores.add(restore),
+        settle: () => settle(own),
         get terminal() {
           return findTerminal(options);
         },
