@@ -21,7 +21,7 @@ import {
   writeAll,
   WriteFailure,
 } from "./core/runtime.ts";
-import type { Plugin } from "./mod.ts";
+import type { LabRequest, Plugin } from "./mod.ts";
 
 const commands = definePart<typeof import("./core/commands.ts")>(import.meta, "./core/commands.ts");
 
@@ -31,7 +31,7 @@ const PIPE_CLOSED = 141;
 
 /** What is to be run. */
 interface Command {
-  readonly kind: "file" | "stdin" | "code" | "check" | "doctor" | "explain" | "why" | "repl" | "new";
+  readonly kind: "file" | "stdin" | "code" | "check" | "doctor" | "explain" | "why" | "repl" | "new" | "lab";
   /** The file or the code; for `check`, the files. */
   readonly operands: readonly string[];
   readonly options: RuntimeOptions;
@@ -39,10 +39,12 @@ interface Command {
   readonly reports: readonly Report[];
   /** The file of the page that shows the run. */
   readonly page?: string;
+  /** Whether a lab is to be begun. */
+  readonly start?: boolean;
 }
 
 /** What can stand in the place of a file; options.ts says what each of them does. */
-const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "doctor"];
+const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "lab", "doctor"];
 
 /** Where a command reads and writes: the streams of the process, or memory when `explain` shows what one prints. */
 interface Streams {
@@ -198,6 +200,20 @@ async function parseCommand(args: readonly string[], streams: Streams): Promise<
     }
     return { kind: "new", operands: [...words.map(String), dir], options, reports };
   }
+  if (file === "lab") {
+    // The folder may stand alone, which no option with a value could.
+    const { start, _: words } = parseArgs(rest.flatMap((word) => word.split(/(?<=^--start)=/)), {
+      boolean: ["start"],
+      string: ["_"],
+      unknown(option: string, key?: string) {
+        if (key !== undefined) throw new OptionError(`'lab' has no option ${option}, only --start`);
+      },
+    });
+    if (words.length > 2 || start && words.length === 0) {
+      throw new OptionError("'lab' takes a number, and a file to judge or --start, such as: lab 1 --start");
+    }
+    return { kind: "lab", operands: words, options, reports, start };
+  }
   if (file === "repl") {
     const [script, ...args] = rest;
     const operands = script === undefined ? [] : [script];
@@ -228,7 +244,8 @@ function checkValues(
   if (empty !== undefined) throw new OptionError(`${empty === "e" ? "-e" : `--${empty}`} needs a value`);
 }
 
-async function run({ kind, operands, options, reports, page }: Command, streams: Streams): Promise<number> {
+async function run(command: Command, streams: Streams): Promise<number> {
+  const { kind, operands, options, reports, page } = command;
   switch (kind) {
     case "doctor":
       streams.out(await (await commands.load()).doctor(options.json));
@@ -246,6 +263,19 @@ async function run({ kind, operands, options, reports, page }: Command, streams:
       const [made, name, folder] = operands;
       streams.out(await (await commands.load()).scaffold(made, name, folder));
       return 0;
+    }
+    case "lab": {
+      const [name, second] = operands;
+      const request: LabRequest = name === undefined
+        ? { what: "list" }
+        : command.start
+        ? { what: "start", lab: name, folder: second ?? "." }
+        : second === undefined
+        ? { what: "read", lab: name }
+        : { what: "judge", lab: name, file: second };
+      const { text, code } = await (await commands.load()).lab(request);
+      streams.out(text);
+      return code;
     }
     case "why": {
       const { why } = await commands.load();
@@ -275,7 +305,7 @@ async function run({ kind, operands, options, reports, page }: Command, streams:
 
 async function start(
   runtime: Runtime,
-  kind: Exclude<Command["kind"], "doctor" | "explain" | "why" | "new">,
+  kind: Exclude<Command["kind"], "doctor" | "explain" | "why" | "new" | "lab">,
   operands: readonly string[],
   streams: Streams,
   json: boolean,

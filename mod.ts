@@ -21,8 +21,8 @@ import { prepare } from "./core/runtime.ts";
 
 export { BACKENDS, createRuntime, OptionError, VERSION } from "./core/runtime.ts";
 export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/runtime.ts";
-export { doctor, explain, scaffold, why } from "./core/commands.ts";
-export type { ExplainOptions } from "./core/commands.ts";
+export { doctor, explain, lab, scaffold, why } from "./core/commands.ts";
+export type { ExplainOptions, LabRequest } from "./core/commands.ts";
 export { WriteFailure } from "./core/output.ts";
 export { callHandle, defineHostNative, float, struct } from "./core/convert.ts";
 export { suggest } from "./core/diagnostics.ts";
@@ -117,6 +117,7 @@ export type {
   Param,
   ParamType,
   Task,
+  TerminalInfo,
   TraceFrame,
   Waiting,
   World,
@@ -128,6 +129,7 @@ await prepare();
 
 // Shows Deno what is loaded on demand, so that it needs no permission for it (part.ts); this is never called.
 void (() => [
+  import("./backends/x64/disassembler.ts"),
   import("./backends/x64/native.ts"),
   import("./core/admission.ts"),
   import("./core/convert.ts"),
@@ -135,6 +137,7 @@ void (() => [
   import("./core/explain.ts"),
   import("./core/input.ts"),
   import("./core/jit_log.ts"),
+  import("./core/lab.ts"),
   import("./core/native_views.ts"),
   import("./core/order.ts"),
   import("./core/page.ts"),
@@ -142,7 +145,9 @@ void (() => [
   import("./core/reports.ts"),
   import("./core/scaffold.ts"),
   import("./core/session.ts"),
+  import("./core/trial.ts"),
   import("./core/why.ts"),
+  import("./docs/labs/mod.ts"),
   import("./passes/check.ts"),
   import("./passes/jump_patch.ts"),
   import("./passes/loops.ts"),

@@ -26,8 +26,9 @@ export const EXIT_REASONS = {
   "growth": "the array has no room left, or it is none",
   "not-array-item": "it is no array, or has no such item",
   "not-container": "it is neither array nor string nor map",
-  "not-key": "the key is a float, a large integer or none, or the map has to make room",
+  "not-key": "the value cannot be a key, or the map has to make more room than there is",
   "not-cached": "the object is of another type than the one before",
+  "waiting": "the future has no result yet",
   "not-function": "what is called is no function with that many parameters, or the stack has to grow",
 } as const;
 

@@ -1,10 +1,11 @@
 /**
- * What the command line does beside running programs: tells about words, lines and the machine, and begins plugins. Each
- * command is a view that knows no runtime; here it gets what it asks for.
+ * What the command line does beside running programs: tells about words, lines and the machine, begins plugins, and sets
+ * exercises. Each command is a view that knows no runtime; here it gets what it asks for.
  */
 
 import { suggest } from "./diagnostics.ts";
 import type { CommandLine } from "./explain.ts";
+import type { LabTools } from "./lab.ts";
 import { definePart } from "./part.ts";
 import type { Plugin } from "./plugin.ts";
 import {
@@ -24,8 +25,15 @@ import {
 const PARTS = {
   doctor: definePart<typeof import("./doctor.ts")>(import.meta, "./doctor.ts"),
   explain: definePart<typeof import("./explain.ts")>(import.meta, "./explain.ts"),
+  lab: definePart<typeof import("./lab.ts")>(import.meta, "./lab.ts"),
+  labs: definePart<typeof import("../docs/labs/mod.ts")>(import.meta, "../docs/labs/mod.ts"),
+  listing: definePart<typeof import("../backends/x64/disassembler.ts")>(
+    import.meta,
+    "../backends/x64/disassembler.ts",
+  ),
   scaffold: definePart<typeof import("./scaffold.ts")>(import.meta, "./scaffold.ts"),
   sessionPasses: definePart<typeof import("../passes/session.ts")>(import.meta, "../passes/session.ts"),
+  trial: definePart<typeof import("./trial.ts")>(import.meta, "./trial.ts"),
   why: definePart<typeof import("./why.ts")>(import.meta, "./why.ts"),
 };
 
@@ -145,6 +153,64 @@ export async function scaffold(kind: string, name: string, folder = "."): Promis
     return made.summary;
   } catch (error) {
     throw error instanceof ScaffoldError ? new OptionError(error.message) : error;
+  }
+}
+
+/** What is wanted of a lab. */
+export type LabRequest =
+  | { readonly what: "list" }
+  /** Its statement. */
+  | { readonly what: "read"; readonly lab: string }
+  /** A file to be filled in, in a folder. */
+  | { readonly what: "start"; readonly lab: string; readonly folder: string }
+  /** Whether a file does what it should. */
+  | { readonly what: "judge"; readonly lab: string; readonly file: string };
+
+/** After how many seconds a program that a lab asks for has gone on for too long. */
+const LAB_SECONDS = 10;
+
+/**
+ * Sets an exercise and judges what has been made of it; `lab` is a number, from 1, or a name. The code is 1 if a file is
+ * not what the lab wants.
+ * @throws {OptionError} if there is no such lab, or no file that can be judged
+ */
+export async function lab(request: LabRequest): Promise<{ readonly text: string; readonly code: number }> {
+  const [labs, { LABS }] = await Promise.all([PARTS.lab.load(), PARTS.labs.load()]);
+  if (request.what === "list") return { text: labs.printLabs(LABS), code: 0 };
+  try {
+    const wanted = labs.findLab(LABS, request.lab), number = LABS.indexOf(wanted) + 1;
+    const address = (file: string) => new URL(`../${labs.folderOf(LABS, wanted)}/${file}`, import.meta.url);
+    switch (request.what) {
+      case "read": {
+        const statement = await Deno.readTextFile(address("statement.md"));
+        return { text: labs.printStatement(LABS, wanted, statement), code: 0 };
+      }
+      case "start": {
+        const skeleton = address("skeleton.ts"), text = await Deno.readTextFile(skeleton);
+        const path = await labs.startLab(wanted, text, skeleton, request.folder);
+        return { text: `${path} is yours. What is to be done: lab ${number}\n`, code: 0 };
+      }
+      case "judge": {
+        const path = absolutePath(request.file);
+        const [listing, trial] = await Promise.all([PARTS.listing.load(), PARTS.trial.load()]);
+        const tools: LabTools = {
+          run: (text, options) =>
+            trial.runTrial(
+              (more) => createRuntime({ timeout: LAB_SECONDS, color: false, ...more }),
+              { path: "lab.unna", text },
+              { backend: FALLBACK, ...options },
+              ({ stdout, stderr }) => ({ stdout, stderr }),
+            ),
+          list: listing.listBytes,
+          native: await trial.probeBackend(findBackend(registryOf([]), PREFERRED)!),
+        };
+        const exports = await labs.loadFile(path);
+        const { passed, text } = await labs.judge(LABS, wanted, { exports, path }, tools);
+        return { text, code: passed ? 0 : 1 };
+      }
+    }
+  } catch (error) {
+    throw error instanceof labs.LabError ? new OptionError(error.message) : error;
   }
 }
 

@@ -324,9 +324,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function grantLoop(word: number): void {
-    const count = rounds.get(word);
-    if (count === undefined) rounds.set(word, { counted: plantedRounds(word), granted: TICK });
-    else count.counted += TICK;
+    const { counted, granted } = rounds.get(word) ?? { counted: 0, granted: plantedRounds(word) };
+    rounds.set(word, { counted: counted + granted - 1 - (I32[word] >> 8), granted: TICK });
     I32[word] = I32[word] & 0xFF | TICK - 1 << 8;
   }
 
@@ -337,7 +336,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function grantCalls(proto: number): void {
-    functionAt(proto).counted += I32[proto + Proto.GRANTED];
+    functionAt(proto).counted += I32[proto + Proto.GRANTED] - 1 - I32[proto + Proto.COUNTER];
     I32[proto + Proto.GRANTED] = TICK;
     I32[proto + Proto.COUNTER] = TICK - 1;
   }

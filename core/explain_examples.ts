@@ -224,13 +224,18 @@ export const EXIT_EXAMPLES: Readonly<Record<ExitReason, { readonly advice: strin
       code: hot("function f(m) { return m[1]; }", "{1: 2}") + "print f([1, 2]);",
     },
     "not-key": {
-      advice: "Use strings or small integers as keys; make maps whose keys are known in one go.",
-      code: hot("function f(m, k) { return m[k]; }", "{1: 2}, 1") + "print f({1: 2}, 0.5);",
+      advice: "Nothing: a large map that has no room moves, ever more rarely as it grows.",
+      code: "var all = map();\nfor (var i = 0; i < 5000; i += 1) all[i] = i;",
     },
     "not-cached": {
       advice: "Use one struct type at a place; the cache has room for one.",
       code: "struct Point { x; y; }\nstruct Pixel { y; x; }\n" +
         hot("function f(p) { return p.x; }", "Point(1, 2)") + "print f(Pixel(1, 2));",
+    },
+    "waiting": {
+      advice: "Nothing: whoever waits has the time.",
+      code: hot("async function f(future) { return await future; }", "i") +
+        "async function nap() {\n  ucoreTimer.sleep(1);\n  return 1;\n}\nprint await f(nap());",
     },
     "not-function": {
       advice:

@@ -164,6 +164,19 @@ export async function startLab(lab: AnyLab, skeleton: string, address: URL, fold
   return path;
 }
 
+/**
+ * What the file at a path exports.
+ * @throws {LabError} if it cannot be loaded
+ */
+export async function loadFile(path: string): Promise<Exports> {
+  try {
+    // What ends a path in a URL is part of a name here.
+    return await import(`file://${encodeURI(path).replaceAll("?", "%3F").replaceAll("#", "%23")}`);
+  } catch (error) {
+    throw new LabError(`Loading ${path} failed: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 // ---- judging -----------------------------------------------------------------------------------------------------
 
 /** A question with the answer that a file gave. */

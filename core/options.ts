@@ -101,6 +101,13 @@ export const COMMANDS: readonly CommandRow[] = [
     example: { args: ["new", "opcode", "add"] },
   },
   {
+    name: "lab",
+    operands: "[N [--start [DIR] | FILE]]",
+    text: "exercises: list them, read number N, begin it with a file to be filled in, have FILE judged",
+    why: "What one has built oneself, one has understood; and somebody should say whether it works.",
+    example: { args: ["lab", "8"] },
+  },
+  {
     name: "doctor",
     operands: "",
     text: "tell what works on this machine",

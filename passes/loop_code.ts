@@ -187,7 +187,8 @@ export function writeLoop<A extends Assembler<L>, L>(
         undo?.();
         if (count) target.count(asm, -1);
         write({
-          stores: each(during, (state, register) => (state & DIRTY) !== 0 && isLive(index, register)),
+          // As it was before: an operand known to be of another type is not in the home that it is taken from.
+          stores: each(before, (state, register) => (state & DIRTY) !== 0 && isLive(index, register)),
           loads: [],
           isEmpty: false,
         });

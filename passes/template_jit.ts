@@ -146,7 +146,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
 
   function writeInstruction(each: Decoded, to: L, next: L): void {
     const { row } = each, template = target.templates[row.name];
-    interprets ||= row.operands.A === "window";
+    interprets ||= row.effect === "call";
     const site = new InstructionSite(work, each, to, next);
     if (template === undefined) bare.add(row.name);
     if (template === undefined || template === "exit") target.jump(asm, site.exit("no-template"));

@@ -97,9 +97,9 @@ function find(text: number, part: number, from: number): number {
 }
 
 function findByLoop(start: number, from: number, end: number, part: number): number {
-  const length = stringLength(part), first = stringStart(part), byte = U8[first];
-  for (let at = from; at + length <= end; at++) {
-    if (U8[at] === byte && isSame(at, first, length)) return at - start;
+  const length = stringLength(part), first = stringStart(part), byte = U8[first], last = end - length + 1;
+  for (let at = findByte(from, last, byte); at < last; at = findByte(at + 1, last, byte)) {
+    if (isSame(at, first, length)) return at - start;
   }
   return -1;
 }
@@ -127,23 +127,29 @@ function findAll(text: number, part: number): number {
   return stringLength(part) <= SHORT_PART ? findAllShort(text, part) : findAllLong(text, part);
 }
 
-/** Looks for the first byte of a part, four bytes at a time. */
+/** Goes from one occurrence of the first byte of a part to the next. */
 function findAllShort(text: number, part: number): number {
-  const start = stringStart(text), end = start + stringLength(text), last = end - stringLength(part);
-  const first = stringStart(part), pattern = U8[first] * 0x01010101 | 0;
-  let count = 0, next = start;
-  for (let at = start; at <= last; at += 4) {
-    const different = I32[at >>> 2] ^ pattern;
-    // The lowest mark is a byte that is the one looked for; above it there may be wrong ones.
-    let marks = different - 0x01010101 & ~different & 0x80808080;
-    for (; marks !== 0; marks &= marks - 1) {
-      const place = at + (31 - Math.clz32(marks & -marks) >> 3);
-      if (place < next || place > last || !isSame(place, first, end - last)) continue;
-      addFound(count++, place - start);
-      next = place + end - last;
-    }
+  const start = stringStart(text), first = stringStart(part), length = stringLength(part), byte = U8[first];
+  const end = start + stringLength(text) - length + 1;
+  let count = 0;
+  for (let at = findByte(start, end, byte); at < end;) {
+    const isFound = length === 1 || isSame(at, first, length);
+    if (isFound) addFound(count++, at - start);
+    at = findByte(at + (isFound ? length : 1), end, byte);
   }
   return count;
+}
+
+/** The first address in [from, end) with this byte, or one from `end` on; looks at four bytes at a time. */
+function findByte(from: number, end: number, byte: number): number {
+  let at = from;
+  for (; (at & 3) !== 0; at++) if (U8[at] === byte) return at;
+  for (const pattern = byte * 0x01010101 | 0; at < end; at += 4) {
+    const different = I32[at >>> 2] ^ pattern, marks = different - 0x01010101 & ~different & 0x80808080;
+    // The lowest mark is right; above it there may be wrong ones.
+    if (marks !== 0) return at + (31 - Math.clz32(marks & -marks) >> 3);
+  }
+  return end;
 }
 
 /** Whether the bytes at two addresses are the same. */

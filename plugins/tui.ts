@@ -19,7 +19,7 @@
 import type { Machine, NativeDef, Param } from "../core/machine.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { views } from "../core/memory.ts";
-import { HI_ARRAY, HI_BOOL, HI_STRING, isDouble, kindName } from "../core/value.ts";
+import { HI_ARRAY, HI_BOOL, HI_STRING, isDouble, kindName, setInt32 } from "../core/value.ts";
 import { arrayLength, itemWord } from "../core/heap.ts";
 import { isNumber } from "../core/arithmetic.ts";
 import { stringText } from "../core/strings.ts";
@@ -869,7 +869,7 @@ const DIALOGUES: readonly NativeDef[] = [
     example: { code: 'print ucoreTui.confirm("Sure?");', output: "Sure? [y/n] false\n" },
     run: ([prompt], machine) => askWhether(machine, textOf(prompt ?? "Confirm?")),
   }),
-  defineHostNative({
+  {
     name: "ucoreTui.select",
     params: [{ name: "prompt", type: "string" }, { name: "options", type: "array" }],
     doc:
@@ -878,14 +878,20 @@ const DIALOGUES: readonly NativeDef[] = [
       code: 'print ucoreTui.select("Which?", ["tea", "milk"]);',
       output: "Which?\n  1) tea\n  2) milk\n> -1\n",
     },
-    run: ([prompt, options], machine) =>
-      askWhich(machine, textOf(prompt), (options as HostValue[]).map((option) => textOf(option))),
-  }),
+    call(call) {
+      const prompt = valueToDisplay(call.word(0)), array = I32[call.word(1)];
+      const options = Array.from(
+        { length: arrayLength(array) },
+        (_, i) => valueToDisplay(itemWord(array, i)),
+      );
+      call.wait(askWhich(call.machine, prompt, options), setInt32);
+    },
+  },
 ];
 
-/** A string of a program as text; in a list of options, other values are what they print. */
+/** A string of a program as text. */
 function textOf(value: HostValue): string {
-  return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
+  return typeof value === "string" ? value : new TextDecoder().decode(value as Uint8Array);
 }
 
 /** The plugin of `ucoreTui`. */

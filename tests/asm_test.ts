@@ -411,12 +411,15 @@ function icedFormatter(): Formatter {
   return formatter;
 }
 
-/** iced-x86 says `qword ptr`, names the registers of string instructions, and has `imul eax,5` for `imul eax,eax,5`. */
+/**
+ * iced-x86 says `qword ptr`, names the registers of string instructions and the top of the stack of floats, and has
+ * `imul eax,5` for `imul eax,eax,5`.
+ */
 function fromIced(text: string): string {
-  return text.replace(" ptr ", " ").replace(/^(rep \w+) .*/, "$1").replace(
-    /^imul (\w+),(?=\d+$)/,
-    "imul $1,$1,",
-  );
+  return text.replace(" ptr ", " ")
+    .replace(/^(rep \w+) .*/, "$1")
+    .replace(/^(fld) st,|^(fstp .*),st$/, (_, load, store) => load === undefined ? store : `${load} `)
+    .replace(/^imul (\w+),(?=\d+$)/, "imul $1,$1,");
 }
 
 Deno.test("objdump reads every encoding as what was asked for", async () => {

@@ -75,7 +75,36 @@ const JOBS: readonly Job[] = [
     ours: 'if (ucoreString.contains(text, "Nobody, 42")) return 1; return 0;',
     theirs: (text) => () => Number(text.includes("Nobody, 42")),
   },
+  {
+    name: "sort ints",
+    text: (bytes) => makeLines(bytes, (n) => `${n}`),
+    prepare: 'var items = ucoreArray.map(ucoreString.split(text, "\\n"), int); text = nil;',
+    ours: "return ucoreArray.indexOf(ucoreArray.sort(slice(items, 0)), items[0]);",
+    theirs: sortNumbers,
+  },
+  {
+    name: "sort floats",
+    text: (bytes) => makeLines(bytes, (n) => `${n / 1024}`),
+    prepare: 'var items = ucoreArray.map(ucoreString.split(text, "\\n"), float); text = nil;',
+    ours: "return ucoreArray.indexOf(ucoreArray.sort(slice(items, 0)), items[0]);",
+    theirs: sortNumbers,
+  },
+  {
+    name: "sort strings",
+    text: (bytes) => makeLines(bytes, (n) => `${pick(FIRST_NAMES, n)}${pick(LAST_NAMES, n >> 3)}${n}`),
+    prepare: 'var items = ucoreString.split(text, "\\n"); text = nil;',
+    ours: "return ucoreArray.indexOf(ucoreArray.sort(slice(items, 0)), items[0]);",
+    theirs(text) {
+      const items = text.split("\n");
+      return () => items.toSorted().indexOf(items[0]);
+    },
+  },
 ];
+
+function sortNumbers(text: string): () => number {
+  const items = text.split("\n").map(Number);
+  return () => items.toSorted((a, b) => a - b).indexOf(items[0]);
+}
 
 /** A JSON array of records as an API might send them. */
 function makeRecords(bytes: number): string {
@@ -107,6 +136,16 @@ function makeTable(bytes: number): string {
     size += line.length + 2;
   }
   return lines.join("\r\n");
+}
+
+/** Lines of numbers that jump about. */
+function makeLines(bytes: number, line: (n: number) => string): string {
+  const lines: string[] = [];
+  for (let n = 1, size = 0; size < bytes; n = (n * 1103515245 + 12345) % 2 ** 31) {
+    lines.push(line(n));
+    size += lines[lines.length - 1].length + 1;
+  }
+  return lines.join("\n");
 }
 
 const FIRST_NAMES = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Niklaus"];

@@ -11,9 +11,8 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { findDifference, waysFor } from "./fuzz/differ.ts";
-import { generateProgram } from "./fuzz/generator.ts";
-import { shrinkTree } from "./fuzz/shrink.ts";
-import { printTree } from "./fuzz/tree.ts";
+import { generateProgram } from "../core/generate.ts";
+import { printTree, shrinkTree } from "../core/shrink.ts";
 
 /** Programs of one process. */
 const BATCH = 250;

@@ -6,9 +6,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { compareOutcomes, findDifference, REFERENCE, runIn, waysFor } from "./fuzz/differ.ts";
-import { generateProgram } from "./fuzz/generator.ts";
-import { shrinkTree } from "./fuzz/shrink.ts";
-import { countNodes, list, printTree, statement } from "./fuzz/tree.ts";
+import { generateProgram } from "../core/generate.ts";
+import { countNodes, list, printTree, shrinkTree, statement } from "../core/shrink.ts";
 import type { Backend } from "../core/backend.ts";
 import { OPCODES } from "../core/opcodes.ts";
 import { x64 } from "../backends/x64/mod.ts";

@@ -253,7 +253,7 @@ Deno.test("without a terminal, dialogues read lines, and give up at the end of t
     ["print ucoreTui.confirm();", [], "Confirm? [y/n] false\n"],
     ['print ucoreTui.select("Q", ["a", "b"]);', ["2"], "Q\n  1) a\n  2) b\n> 1\n"],
     ['print ucoreTui.select("Q", ["a", "2"]);', ["2"], "Q\n  1) a\n  2) 2\n> 1\n"],
-    ['print ucoreTui.select("Q", ["a", 5]);', [" a "], "Q\n  1) a\n  2) 5\n> 0\n"],
+    ['print ucoreTui.select("Q", ["a", [0.5, nil]]);', [" a "], "Q\n  1) a\n  2) [0.5, nil]\n> 0\n"],
     ['print ucoreTui.select("Q", ["a"]);', ["2"], "Q\n  1) a\n> -1\n"],
     ['print ucoreTui.select("Q", ["a"]);', ["0"], "Q\n  1) a\n> -1\n"],
     ['print ucoreTui.select("Q", ["a"]);', ["nonsense"], "Q\n  1) a\n> -1\n"],

@@ -13,7 +13,7 @@
  */
 
 import { Control, HEAP, LARGE_UNITS, views } from "../../core/memory.ts";
-import { HI_BOOL, HI_EMPTY, HI_INT64, HI_STRING, Kind } from "../../core/value.ts";
+import { HI_BOOL, HI_EMPTY, HI_INT64, HI_NIL, HI_STRING, Kind } from "../../core/value.ts";
 import { Intrinsic } from "../../core/machine.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { finish } from "./gate.ts";
@@ -29,6 +29,7 @@ import {
   edi,
   edx,
   esi,
+  type ExactImmediate,
   imm64,
   type Label,
   mem,
@@ -52,6 +53,7 @@ import {
   rcx,
   rdi,
   rdx,
+  rip,
   rsi,
   rsp,
   word,
@@ -66,7 +68,7 @@ type Asm = X64Assembler;
 
 /** The routines that others call or end in. */
 type Callees = Readonly<
-  Record<"append" | "equalStrings" | "find" | "hash" | "narrow" | "widen", Label>
+  Record<"append" | "equalStrings" | "find" | "hash" | "narrow" | "widen" | "writeText", Label>
 >;
 
 const control = (at: number) => dword(mem(rbx, 4 * at));
@@ -462,71 +464,229 @@ function copyBytes(asm: Asm): void {
   asm.bind(done);
 }
 
+/** Room for the text of any value that {@linkcode writeText} knows. */
 const TEXT_BYTES = 32;
 
-/** Writes the decimal text of the immediate integer rax to the machine stack; rsi = its begin. Overwrites rdi, r8, r10, r11. */
-function writeInt(asm: Asm): void {
-  const wide = asm.label(), narrow = asm.label(), digits = asm.label(), positive = asm.label();
-  asm.sub(rsp, TEXT_BYTES);
-  asm.lea(rsi, mem(rsp, TEXT_BYTES));
+/** 2^67 / 10, rounded up: the upper half of a product with it, shifted by 3, is a tenth of any 64 bits, cut off. */
+const TENTH = imm64(0xCCCCCCCD, 0xCCCCCCCC);
+
+/** The two words of a number of 64 bits. */
+const wordsOf = (n: bigint) => ({
+  low: Number(BigInt.asIntN(32, n)),
+  high: Number(BigInt.asIntN(32, n >> 32n)),
+});
+
+const TEN_14 = wordsOf(10n ** 14n);
+
+/** Eight bytes that end with an ASCII text. */
+function endingIn(text: string): ExactImmediate {
+  const bytes = new TextEncoder().encode(text.padStart(8, "\0"));
+  const view = new DataView(bytes.buffer);
+  return imm64(view.getInt32(0, true), view.getInt32(4, true));
+}
+
+/**
+ * rsi = address at which the text of the value rax begins, which ends at rdi; 0 for objects other than boxed integers,
+ * and for floats below 1/2048 or from 1e14 on. Keeps rdi and r9.
+ *
+ * :fourteen-digits: A float is m * 2^-s, with 53 bits of m and an s from 6 to 63. Times 10^p it has fourteen digits before
+ * the point. That product has less than 128 bits, so the digits and what is cut off are exact, and so is the rounding,
+ * half to even. A first guess of p by the exponent may be one too great: then there are fifteen digits.
+ */
+function writeText(asm: Asm): void {
+  const integer = asm.label(), double = asm.label(), boxed = asm.label(), none = asm.label();
+  const scale = asm.label(), up = asm.label(), rounded = asm.label(), scaled = asm.label();
+  const fraction = asm.label(), put = asm.label(), whole = asm.label(), digits = asm.label();
+  const positive = asm.label(), powers = asm.label();
+  /** ecx = the last decimal digit of rax, which loses it. r10 = TENTH. */
+  const takeDigit = () => {
+    asm.mov(rcx, rax);
+    asm.mul(r10);
+    asm.shr(rdx, 3);
+    asm.lea(rax, mem(rdx, rdx, 4));
+    asm.add(rax, rax);
+    asm.sub(ecx, eax);
+    asm.mov(rax, rdx);
+  };
+  const putDigit = () => {
+    asm.add(ecx, 48);
+    asm.sub(rsi, 1);
+    asm.mov(byte(mem(rsi)), cl);
+  };
+  asm.cmp(rax, rbp);
+  asm.jb(double);
+  for (
+    const [text, value] of [["nil", imm64(0, HI_NIL)], ["true", imm64(1, HI_BOOL)], [
+      "false",
+      imm64(0, HI_BOOL),
+    ]] as const
+  ) {
+    const other = asm.label();
+    asm.mov(rcx, value);
+    asm.cmp(rax, rcx);
+    asm.jne(other);
+    asm.mov(rcx, endingIn(text));
+    asm.mov(mem(rdi, -8), rcx);
+    asm.lea(rsi, mem(rdi, -text.length));
+    asm.ret();
+    asm.bind(other);
+  }
+  asm.cmp(rax, r14);
+  asm.jb(boxed);
   asm.shl(rax, 16);
   asm.sar(rax, 16);
+
+  asm.bind(integer);
   asm.mov(r8, rax);
   asm.neg(rax);
-  asm.cmovs(rax, r8);
-  asm.mov(r10d, 10);
-  asm.bind(wide);
+  asm.cmovs(rax, r8); // of the least one, the 64 bits without their sign
+  asm.mov(rsi, rdi);
+  asm.mov(r10, TENTH);
+  asm.jmp(digits);
+
+  asm.bind(boxed);
   asm.mov(rdx, rax);
   asm.shr(rdx, 32);
-  asm.je(narrow);
-  asm.xor(edx, edx);
-  asm.div(r10);
+  asm.cmp(edx, HI_INT64);
+  asm.jne(none);
+  asm.mov(eax, eax);
+  asm.mov(rax, at(rax, 8));
+  asm.jmp(integer);
+
+  // Integral ones, but for -0, are written as integers.
+  asm.bind(double);
+  asm.movq(xmm0, rax);
+  asm.cvttsd2si(rcx, xmm0);
+  asm.cvtsi2sd(xmm1, rcx);
+  asm.movq(rdx, xmm1);
+  asm.mov(r8, rax);
+  asm.cmp(rdx, rax);
+  asm.jne(scale);
+  asm.mov(rax, rcx);
+  asm.neg(rcx);
+  asm.cmovs(rcx, rax);
+  asm.mov(rdx, imm64(TEN_14.low, TEN_14.high));
+  asm.cmp(rcx, rdx);
+  asm.jb(integer);
+  asm.jmp(none);
+
+  // :fourteen-digits: r10 = m, ecx = s, r11d = p
+  asm.bind(scale);
+  asm.mov(rdx, rax);
+  asm.shr(rdx, 52);
+  asm.and(edx, 0x7FF);
+  asm.sub(edx, 1023);
+  asm.lea(ecx, mem(rdx, 11));
+  asm.cmp(ecx, 57);
+  asm.ja(none);
+  asm.imul(ecx, edx, 1233); // log10(2) is 1233 / 4096
+  asm.sar(ecx, 12);
+  asm.mov(r11d, 13);
+  asm.sub(r11d, ecx);
+  asm.mov(ecx, 52);
+  asm.sub(ecx, edx);
+  asm.mov(r10, imm64(0, 1 << 20));
+  asm.shl(rax, 12);
+  asm.shr(rax, 12);
+  asm.or(r10, rax);
+  asm.bind(scaled);
+  asm.lea(rsi, rip(powers));
+  asm.mov(rax, mem(rsi, r11, 8));
+  asm.mul(r10);
+  asm.mov(rsi, rax);
+  asm.shrd(rax, rdx, cl);
+  asm.neg(ecx);
+  asm.shl(rsi, cl); // what is cut off
+  asm.neg(ecx);
+  asm.add(rsi, rsi);
+  asm.jae(rounded);
+  asm.jne(up);
+  asm.test(al, 1);
+  asm.je(rounded);
+  asm.bind(up);
+  asm.add(rax, 1);
+  asm.bind(rounded);
+  asm.lea(rsi, rip(powers));
+  asm.cmp(rax, mem(rsi, 8 * 14));
+  asm.jb(fraction);
+  asm.sub(r11d, 1);
+  asm.jns(scaled);
+  asm.bind(none);
+  asm.xor(esi, esi);
+  asm.ret();
+
+  // From the last digit on: those behind the point without zeros at the end, the point if there are any, the others.
+  asm.bind(fraction);
+  asm.mov(rsi, rdi);
+  asm.mov(r10, TENTH);
+  const next = asm.label();
+  asm.bind(next);
+  asm.sub(r11d, 1);
+  asm.js(whole);
+  takeDigit();
+  asm.cmp(rsi, rdi);
+  asm.jne(put);
+  asm.test(ecx, ecx);
+  asm.je(next);
+  asm.bind(put);
+  putDigit();
+  asm.jmp(next);
+  asm.bind(whole);
+  asm.cmp(rsi, rdi);
+  asm.je(digits);
   asm.sub(rsi, 1);
-  asm.add(edx, 48);
-  asm.mov(byte(mem(rsi)), dl);
-  asm.jmp(wide);
-  // Division of 32 bits by 10, as a multiplication by 2^35 / 10.
-  asm.bind(narrow);
-  asm.mov(r11d, 0xCCCCCCCD);
+  asm.mov(byte(mem(rsi)), 46);
   asm.bind(digits);
-  asm.mov(edi, eax);
-  asm.imul(rdi, r11);
-  asm.shr(rdi, 35);
-  asm.lea(edx, mem(rdi, rdi, 4));
-  asm.add(edx, edx);
-  asm.sub(eax, edx);
-  asm.add(eax, 48);
-  asm.sub(rsi, 1);
-  asm.mov(byte(mem(rsi)), al);
-  asm.mov(eax, edi);
-  asm.test(eax, eax);
+  takeDigit();
+  putDigit();
+  asm.test(rax, rax);
   asm.jne(digits);
   asm.test(r8, r8);
   asm.jns(positive);
   asm.sub(rsi, 1);
   asm.mov(byte(mem(rsi)), 45);
   asm.bind(positive);
+  asm.ret();
+
+  asm.bind(powers);
+  for (let p = 0n; p <= 17n; p++) {
+    const { low, high } = wordsOf(10n ** p);
+    asm.dq(low, high);
+  }
 }
 
-/** rax = ref of a string of the bytes of the string rax and the text of the immediate integer rcx, or 0. */
-function appendInt(asm: Asm, routines: Callees): void {
+/** rax = ref of a string of the bytes of the string rax and the text of the value rcx, or 0. */
+function appendText(asm: Asm, routines: Callees): void {
+  const none = asm.label();
   asm.mov(r9d, eax);
   asm.mov(rax, rcx);
-  writeInt(asm);
-  asm.lea(rcx, mem(rsp, TEXT_BYTES));
+  asm.lea(rdi, mem(rsp, 0));
+  asm.sub(rsp, TEXT_BYTES);
+  asm.call(routines.writeText);
+  asm.test(rsi, rsi);
+  asm.je(none);
+  asm.mov(rcx, rdi);
   asm.sub(rcx, rsi);
   asm.mov(eax, r9d);
   asm.call(routines.append);
   asm.add(rsp, TEXT_BYTES);
   asm.ret();
+  asm.bind(none);
+  asm.xor(eax, eax);
+  asm.add(rsp, TEXT_BYTES);
+  asm.ret();
 }
 
-/** rax = ref of a string of the text of the immediate integer rax and the bytes of the string rcx, or 0. */
-function prependInt(asm: Asm): void {
+/** rax = ref of a string of the text of the value rax and the bytes of the string rcx, or 0. */
+function prependText(asm: Asm, routines: Callees): void {
   const full = asm.label(), done = asm.label();
   asm.mov(r9d, ecx);
-  writeInt(asm);
-  asm.lea(rcx, mem(rsp, TEXT_BYTES));
+  asm.lea(rdi, mem(rsp, 0));
+  asm.sub(rsp, TEXT_BYTES);
+  asm.call(routines.writeText);
+  asm.test(rsi, rsi);
+  asm.je(full);
+  asm.mov(rcx, rdi);
   asm.sub(rcx, rsi); // bytes of the text
   asm.mov(edx, field(r9, StringWord.LENGTH));
   asm.lea(r10d, mem(rcx, rdx, 1));
@@ -571,14 +731,31 @@ function prependInt(asm: Asm): void {
 // ---- maps --------------------------------------------------------------------------------------------------------
 
 /**
- * rdx = address of the entry of the map rax whose key equals the value rcx: 0 if there is none, 1 if the key is of a
- * kind that only the interpreter looks up. r11d = hash of the key. Keeps rax and rcx.
+ * rdx = address of the entry of the map rax whose key equals the value rcx: 0 if there is none, 1 if the value cannot be a
+ * key. Keeps rax; rcx = the key in its stored form, but for a float that equals an integer of more than 48 bits. r11d = hash
+ * of the key.
  *
- *     rsi = index   r8d = mask   rdi = where an entry of ordinal 0 would be   edx = slot   r9 = entry   r10 = string
+ *     rsi = index   r8d = mask   rdi = where an entry of ordinal 0 would be   edx = slot   r9 = entry
+ *     r10 = string, or integer of 64 bits
  */
 function find(asm: Asm, routines: Callees): void {
   const words = asm.label(), strings = asm.label(), hashed = asm.label(), absent = asm.label();
   const probe = asm.label(), found = asm.label(), probeString = asm.label(), next = asm.label();
+  const double = asm.label(), boxed = asm.label(), wide = asm.label(), probeWide = asm.label();
+  const nextWide = asm.label(), none = asm.label();
+  /** edx = hash of the words edx and `low`, as `hashWords` has it. */
+  const mix = (low: R32) => {
+    asm.imul(edx, edx, 0x85EBCA6B | 0);
+    asm.xor(edx, low);
+    asm.imul(edx, edx, 0x9E3779B1 | 0);
+    asm.mov(esi, edx);
+    asm.shr(esi, 15);
+    asm.xor(edx, esi);
+    asm.imul(edx, edx, 0x2C1B3C6D);
+    asm.mov(esi, edx);
+    asm.shr(esi, 13);
+    asm.xor(edx, esi);
+  };
   const enter = () => {
     asm.mov(r11d, edx);
     asm.cmp(field(rax, MapWord.COUNT), 0);
@@ -603,23 +780,38 @@ function find(asm: Asm, routines: Callees): void {
   asm.je(strings);
   asm.cmp(rcx, r14);
   asm.jae(words);
+  asm.cmp(rcx, rbp);
+  asm.jb(double);
   asm.cmp(edx, HI_BOOL);
   asm.je(words);
+  asm.cmp(edx, HI_INT64);
+  asm.je(boxed);
+  asm.bind(none);
   asm.mov(edx, 1);
   asm.ret();
 
-  // What has one form each, immediate integers and booleans: equal keys have equal words.
+  // A float that equals an integer is that integer.
+  asm.bind(double);
+  asm.movq(xmm0, rcx);
+  asm.cvttsd2si(r10, xmm0);
+  asm.cvtsi2sd(xmm1, r10);
+  asm.ucomisd(xmm0, xmm1);
+  asm.jp(none);
+  asm.jne(words);
+  asm.mov(rdx, r10);
+  asm.shl(rdx, 16);
+  asm.sar(rdx, 16);
+  asm.cmp(rdx, r10);
+  asm.jne(wide);
+  asm.shl(rdx, 16);
+  asm.shr(rdx, 16);
+  asm.or(rdx, r14);
+  asm.mov(rcx, rdx);
+  asm.shr(rdx, 32);
+
+  // What has one form each, immediate integers, booleans, other floats: equal keys have equal words.
   asm.bind(words);
-  asm.imul(edx, edx, 0x85EBCA6B | 0);
-  asm.xor(edx, ecx);
-  asm.imul(edx, edx, 0x9E3779B1 | 0);
-  asm.mov(esi, edx);
-  asm.shr(esi, 15);
-  asm.xor(edx, esi);
-  asm.imul(edx, edx, 0x2C1B3C6D);
-  asm.mov(esi, edx);
-  asm.shr(esi, 13);
-  asm.xor(edx, esi);
+  mix(ecx);
   enter();
   asm.bind(probe);
   look();
@@ -627,6 +819,27 @@ function find(asm: Asm, routines: Callees): void {
   asm.je(found);
   asm.add(edx, 1);
   asm.jmp(probe);
+
+  asm.bind(boxed);
+  asm.mov(r10d, ecx);
+  asm.mov(r10, at(r10, 8));
+  asm.bind(wide);
+  asm.mov(rdx, r10);
+  asm.shr(rdx, 32);
+  mix(r10d);
+  enter();
+  asm.bind(probeWide);
+  look();
+  asm.cmp(dword(mem(r9, Entry.KEY_HIGH)), HI_INT64);
+  asm.jne(nextWide);
+  asm.push(rdx);
+  asm.mov(edx, dword(mem(r9, Entry.KEY)));
+  asm.cmp(r10, at(rdx, 8));
+  asm.pop(rdx); // leaves the flags alone
+  asm.je(found);
+  asm.bind(nextWide);
+  asm.add(edx, 1);
+  asm.jmp(probeWide);
 
   asm.bind(strings);
   asm.mov(r10d, ecx);
@@ -667,16 +880,28 @@ function find(asm: Asm, routines: Callees): void {
 
 /** rdx = address of the entry of the map rax for the key rcx, a new one if need be; 0 if the interpreter has to. */
 function locate(asm: Asm, routines: Callees): void {
-  const insert = asm.label(),
-    probe = asm.label(),
-    free = asm.label(),
-    full = asm.label(),
-    there = asm.label();
-  const isFull = asm.label();
+  const insert = asm.label(), probe = asm.label(), free = asm.label(), full = asm.label();
+  const there = asm.label(), isStored = asm.label(), isFull = asm.label();
   asm.call(routines.find);
   asm.cmp(rdx, 1);
   asm.ja(there);
   asm.je(full);
+  // A float that equals an integer of more than 48 bits is stored as that, in a box.
+  asm.cmp(rcx, rbp);
+  asm.jae(isStored);
+  asm.movq(xmm0, rcx);
+  asm.cvttsd2si(rdx, xmm0);
+  asm.cvtsi2sd(xmm1, rdx);
+  asm.ucomisd(xmm0, xmm1);
+  asm.jne(isStored);
+  asm.push(rax);
+  asm.mov(rax, rdx);
+  asm.call(routines.narrow);
+  asm.mov(rcx, rax);
+  asm.pop(rax);
+  asm.test(rcx, rcx);
+  asm.je(full);
+  asm.bind(isStored);
   asm.cmp(field(rax, MapWord.NEXT), LAST_NUMBER);
   asm.je(full);
   asm.mov(r8d, field(rax, MapWord.USED));
@@ -711,26 +936,115 @@ function locate(asm: Asm, routines: Callees): void {
   asm.mov(rdx, r9);
   asm.bind(there);
   asm.ret();
-
-  // An empty map gets its first entries and index. Whatever else is full is compacted or grows, by the interpreter.
   asm.bind(isFull);
-  asm.test(r8d, r8d);
-  asm.jne(full);
-  const entryUnits = 1 + FIRST_CAPACITY * Entry.SIZE / 8, indexUnits = 1 + FIRST_CAPACITY;
-  reserve(asm, rsi, esi, rdx, edx, entryUnits + indexUnits, full);
-  take(asm, edx);
-  asm.mov(field(rsi, 0), Kind.ITEMS | entryUnits << 16);
-  asm.lea(edx, mem(rsi, 1));
-  asm.mov(field(rax, MapWord.ENTRIES), edx);
-  asm.lea(edx, mem(rsi, entryUnits + 1));
-  asm.mov(field(rsi, 2 * entryUnits), indexUnits << 16); // BYTES is kind 0
-  asm.mov(field(rsi, 2 * entryUnits + 1), FIRST_CAPACITY * 8);
-  asm.mov(field(rax, MapWord.INDEX), edx);
-  asm.mov(field(rax, MapWord.CAPACITY), FIRST_CAPACITY);
-  asm.mov(field(rax, MapWord.MASK), FIRST_CAPACITY * 2 - 1);
-  for (let unit = 0; unit < FIRST_CAPACITY; unit++) asm.mov(qword(at(rdx, 8 * unit)), 0);
+  makeRoom(asm, full);
   asm.jmp(insert);
   fail(asm, full, edx);
+}
+
+/**
+ * Makes room in the map rax, all of whose entries r8d are used, and makes r8d those that are used now: closes the holes that
+ * removed entries have left, if that is room enough, else moves all to a place of twice the size (`makeRoom` of
+ * maps.ts). Goes to `full`, nothing changed, if the hole is too small for that place. Keeps rax, rcx and r11.
+ *
+ *     r9 = entry   r10 = end of the entries   rsi = where the entry goes   rdi = index   r8d = mask   r11d = used
+ */
+function makeRoom(asm: Asm, full: Label): void {
+  const large = asm.label(),
+    index = asm.label(),
+    clear = asm.label(),
+    entry = asm.label(),
+    probe = asm.label();
+  const free = asm.label(), next = asm.label(), done = asm.label(), small = asm.label();
+  asm.push(rcx);
+  asm.push(r11);
+  asm.mov(r9d, field(rax, MapWord.ENTRIES));
+  asm.lea(r9, at(r9));
+  asm.lea(r10, mem(r8, r8, 2));
+  asm.lea(r10, mem(r9, r10, 8));
+  asm.mov(edx, r8d);
+  asm.shr(edx, 2);
+  asm.mov(ecx, r8d);
+  asm.sub(ecx, edx);
+  asm.cmp(field(rax, MapWord.COUNT), ecx);
+  asm.jb(index);
+
+  // Entries and index of the new capacity edx, one behind the other.
+  asm.lea(edx, mem(r8, r8, 1));
+  asm.cmp(edx, FIRST_CAPACITY);
+  asm.jae(large);
+  asm.mov(edx, FIRST_CAPACITY);
+  asm.bind(large);
+  asm.mov(ecx, edx);
+  asm.shl(ecx, 2);
+  asm.add(ecx, 2);
+  reserve(asm, rsi, esi, rdi, edi, rcx, small);
+  take(asm, edi);
+  asm.lea(ecx, mem(rdx, rdx, 2, 1));
+  asm.lea(edi, mem(rsi, rcx, 1));
+  asm.shl(ecx, 16);
+  asm.or(ecx, Kind.ITEMS);
+  asm.mov(field(rsi, 0), ecx);
+  asm.add(esi, 1);
+  asm.mov(field(rax, MapWord.ENTRIES), esi);
+  asm.lea(ecx, mem(rdx, 1));
+  asm.shl(ecx, 16); // BYTES is kind 0
+  asm.mov(field(rdi, 0), ecx);
+  asm.mov(ecx, edx);
+  asm.shl(ecx, 3);
+  asm.mov(field(rdi, 1), ecx);
+  asm.add(edi, 1);
+  asm.mov(field(rax, MapWord.INDEX), edi);
+  asm.mov(field(rax, MapWord.CAPACITY), edx);
+  asm.lea(ecx, mem(rdx, rdx, 1, -1));
+  asm.mov(field(rax, MapWord.MASK), ecx);
+
+  asm.bind(index);
+  asm.mov(esi, field(rax, MapWord.ENTRIES));
+  asm.lea(rsi, at(rsi));
+  asm.mov(edi, field(rax, MapWord.INDEX));
+  asm.lea(rdi, at(rdi));
+  asm.mov(r8d, field(rax, MapWord.MASK));
+  asm.lea(ecx, mem(r8, 1));
+  asm.shr(ecx, 1); // two slots at a time
+  asm.bind(clear);
+  asm.sub(rcx, 1);
+  asm.mov(qword(mem(rdi, rcx, 8)), 0);
+  asm.jne(clear);
+  asm.xor(r11d, r11d);
+  asm.bind(entry);
+  asm.cmp(r9, r10);
+  asm.jae(done);
+  asm.cmp(dword(mem(r9, Entry.KEY_HIGH)), HI_EMPTY);
+  asm.je(next);
+  asm.movups(xmm0, mem(r9));
+  asm.movq(xmm1, mem(r9, Entry.HASH));
+  asm.mov(edx, dword(mem(r9, Entry.HASH)));
+  asm.movups(mem(rsi), xmm0);
+  asm.movq(mem(rsi, Entry.HASH), xmm1);
+  asm.add(rsi, Entry.SIZE);
+  asm.add(r11d, 1);
+  asm.bind(probe);
+  asm.and(edx, r8d);
+  asm.cmp(dword(mem(rdi, rdx, 4)), 0);
+  asm.je(free);
+  asm.add(edx, 1);
+  asm.jmp(probe);
+  asm.bind(free);
+  asm.mov(dword(mem(rdi, rdx, 4)), r11d);
+  asm.bind(next);
+  asm.add(r9, Entry.SIZE);
+  asm.jmp(entry);
+
+  asm.bind(small);
+  asm.pop(r11);
+  asm.pop(rcx);
+  asm.jmp(full);
+  asm.bind(done);
+  asm.mov(r8d, r11d);
+  asm.mov(field(rax, MapWord.USED), r8d);
+  asm.pop(r11);
+  asm.pop(rcx);
 }
 
 /**
@@ -911,6 +1225,31 @@ function divide(result: "quotient" | "remainder") {
   };
 }
 
+// ---- doubles -----------------------------------------------------------------------------------------------------
+
+/**
+ * xmm0 = the remainder of xmm0 by xmm1, exact. One step takes up to 63 bits of the quotient; bit 10 of the state (C2) says
+ * that more are to come. Also for infinities and not-a-number this is what `%` means.
+ */
+function remainder(asm: Asm): void {
+  const step = asm.label();
+  asm.sub(rsp, 16);
+  asm.movsd(mem(rsp), xmm0);
+  asm.movsd(mem(rsp, 8), xmm1);
+  asm.fld(mem(rsp, 8));
+  asm.fld(mem(rsp));
+  asm.bind(step);
+  asm.fprem();
+  asm.fnstsw_ax();
+  asm.test(eax, 0x400);
+  asm.jne(step);
+  asm.fstp(mem(rsp));
+  asm.fstp(mem(rsp, 8));
+  asm.movsd(xmm0, mem(rsp));
+  asm.add(rsp, 16);
+  asm.ret();
+}
+
 // ---- natives -----------------------------------------------------------------------------------------------------
 
 /** An xmm register = the number that a value in `from` is, immediate integer or double; else goes to `other`. */
@@ -1043,8 +1382,9 @@ const ROUTINES = {
   byteString,
   concat,
   append,
-  appendInt,
-  prependInt,
+  writeText,
+  appendText,
+  prependText,
   find,
   locate,
   walk,
@@ -1057,6 +1397,7 @@ const ROUTINES = {
   wideMultiply: wide((asm) => asm.imul(rax, rcx)),
   wideDivide: wide(divide("quotient")),
   wideRemainder: wide(divide("remainder")),
+  remainder,
   callIntrinsic,
 } as const;
 
@@ -1071,7 +1412,7 @@ export function routineAt(word: number): RoutineName | undefined {
 }
 
 /** Room for the routines. */
-export const ROUTINE_BYTES = 4096;
+export const ROUTINE_BYTES = 8192;
 
 /** Calls a routine. */
 export function callRoutine(asm: X64Assembler, name: RoutineName): void {

@@ -59,8 +59,14 @@ interface Installed extends Piece {
 const PATIENCE = 64;
 const COMPILATIONS_MAX = 8;
 
-/** Rounds and calls after which a function whose code was evicted is hot again. */
-const COOLED = 10_000;
+/**
+ * Looks after which a function whose code was evicted is compiled again: the engine grants rounds or calls before each, and
+ * counts them.
+ */
+const COOLING_LOOKS = 5;
+
+/** A LOOP word whose rounds have run out. */
+const RUN_OUT = OP.LOOP | -1 << 8;
 
 /** Makes a runner over a native world. */
 export function createRunner(
@@ -72,6 +78,8 @@ export function createRunner(
   const { gate, memory, resume } = world;
   const installed = new Map<number, Installed>();
   const refused = new Set<number>();
+  /** Looks left, of functions whose code was evicted. */
+  const cooling = new Map<number, number>();
   /** How often exits of code that is gone were taken. */
   const left = new Map<string, ExitCount>();
   /** Opcodes without a template that have been told of. */
@@ -97,6 +105,8 @@ export function createRunner(
     dispose() {
       for (const piece of installed.values()) world.remove(piece);
       installed.clear();
+      refused.clear();
+      cooling.clear();
       left.clear();
     },
   };
@@ -132,6 +142,11 @@ export function createRunner(
     const { proto, pc } = machine;
     if (!installed.has(proto)) {
       if (refused.has(proto)) return false;
+      const looks = cooling.get(proto) ?? 0;
+      if (looks > 0) {
+        cooling.set(proto, looks - 1);
+        return false;
+      }
       const because = reason === Stop.HOT_LOOP ? "loop" : "calls";
       tell({ kind: "hot", loaded: functionAt(proto), because, pc: pc - proto - Proto.CODE });
       // Whoever wants everything hot at once wants to see all there is.
@@ -140,9 +155,9 @@ export function createRunner(
         return false;
       }
     }
-    // Counters of native functions stay at zero, so that the interpreter comes here at each call and round.
-    if (reason === Stop.HOT_LOOP) I32[pc - 1] = OP.LOOP;
-    else I32[proto + Proto.COUNTER] = 0;
+    // The counters of native functions stay run out, so that the interpreter comes here at each call and round.
+    if (reason === Stop.HOT_LOOP) I32[pc - 1] = RUN_OUT;
+    else I32[proto + Proto.COUNTER] = -1;
     return true;
   }
 
@@ -209,11 +224,7 @@ export function createRunner(
     installed.delete(proto);
     addExits(left, piece);
     I32[proto + Proto.NATIVE] = 0;
-    I32[proto + Proto.COUNTER] = COOLED;
-    const { code } = piece.code.hot, start = proto + Proto.CODE;
-    piece.entries.forEach((entry, pc) => {
-      if (entry >= 0 && (code[pc] & 0xFF) === OP.LOOP) I32[start + pc] = OP.LOOP | COOLED << 8;
-    });
+    cooling.set(proto, COOLING_LOOKS);
     moveReturns(proto, null);
     tell({ kind: "evicted", code: piece.code });
   }

@@ -26,7 +26,7 @@
 
 import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX, views } from "../../core/memory.ts";
 import * as value from "../../core/value.ts";
-import { isStressed } from "../../core/heap.ts";
+import { FutureState, isStressed } from "../../core/heap.ts";
 import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
@@ -70,6 +70,7 @@ const {
   HI_BOOL,
   HI_EMPTY,
   HI_FUNCTION,
+  HI_FUTURE,
   HI_INT64,
   HI_MAP,
   HI_MODULE,
@@ -318,20 +319,25 @@ function loadDoubleConstant(asm: Asm, site: X64Site, to: Xmm, n: number): void {
   asm.movq(to, rax);
 }
 
-function doubles(operation: "addsd" | "subsd" | "mulsd" | "divsd", second: Second): X64Template {
+/** Operations on doubles: an instruction each, but for the remainder. */
+type DoubleOperation = "addsd" | "subsd" | "mulsd" | "divsd" | "remainder";
+
+/** xmm0 = the result of an operation on xmm0 and xmm1. */
+function operate(asm: Asm, operation: DoubleOperation): void {
+  if (operation === "remainder") callRoutine(asm, operation);
+  else asm[operation](xmm0, xmm1);
+}
+
+function doubles(operation: DoubleOperation, second: Second): X64Template {
   return (asm, site) => {
     const { a, b, c } = site, exit = site.exit("not-double");
     if (second === "constant" && !constantIsDouble(site, c)) return leave(asm, site, "not-double");
     guardDouble(asm, b, exit);
-    if (second === "register") {
-      guardDouble(asm, c, exit);
-      asm.movsd(xmm0, R(b));
-      asm[operation](xmm0, R(c));
-    } else {
-      loadDoubleConstant(asm, site, xmm1, c);
-      asm.movsd(xmm0, R(b));
-      asm[operation](xmm0, xmm1);
-    }
+    if (second === "register") guardDouble(asm, c, exit);
+    if (second === "register") asm.movsd(xmm1, R(c));
+    else loadDoubleConstant(asm, site, xmm1, c);
+    asm.movsd(xmm0, R(b));
+    operate(asm, operation);
     asm.movsd(R(a), xmm0);
   };
 }
@@ -351,7 +357,7 @@ function loadNumberConstant(asm: Asm, site: X64Site, to: Xmm, n: number): void {
 
 /** Arithmetic on operands whose types change: two integers as integers, other numbers as doubles, `+` joins strings. */
 function mixed(
-  operation: "addsd" | "subsd" | "mulsd" | "divsd",
+  operation: DoubleOperation,
   ints: X64Template,
   routine: RoutineName,
   second: Second,
@@ -374,7 +380,7 @@ function mixed(
       if (constant === null) loadNumber(asm, xmm1, c, objects);
       else if (constant.high === HI_INT64) asm.jmp(objects);
       else loadNumberConstant(asm, site, xmm1, c);
-      asm[operation](xmm0, xmm1);
+      operate(asm, operation);
       asm.movsd(R(a), xmm0);
     } else asm.jmp(objects);
     asm.bind(done);
@@ -386,10 +392,10 @@ function mixed(
   };
 }
 
-/** Joins a string with a string or an immediate integer, on either side; goes on behind this with other operands. */
+/** Joins a string with a string, or with the text of what is simple; goes on behind this if neither operand is a string. */
 function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
   const { a, b, c } = site, exit = site.exit("allocation");
-  const notString = asm.label("no string first"), number = asm.label("a number second");
+  const notString = asm.label("no string first"), other = asm.label("something else second");
   const store = asm.label("store"), none = asm.label("no strings");
   if (isStressed()) return;
   loadSecond(asm, site, rcx, c, second);
@@ -399,7 +405,7 @@ function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
   asm.cmp(high(b), HI_STRING);
   asm.jne(notString);
   asm.cmp(edx, HI_STRING);
-  asm.jne(number);
+  asm.jne(other);
   asm.mov(ecx, ecx);
   callRoutine(asm, "concat");
   asm.bind(store);
@@ -407,19 +413,15 @@ function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
   asm.je(exit);
   storeObject(asm, a, Kind.STRING);
   asm.jmp(done);
-  asm.bind(number);
-  asm.cmp(rcx, r14);
-  asm.jb(exit);
-  callRoutine(asm, "appendInt");
+  asm.bind(other);
+  callRoutine(asm, "appendText");
   asm.jmp(store);
   asm.bind(notString);
   asm.cmp(edx, HI_STRING);
   asm.jne(none);
   asm.mov(rax, R(b));
-  asm.cmp(rax, r14);
-  asm.jb(exit);
   asm.mov(ecx, ecx);
-  callRoutine(asm, "prependInt");
+  callRoutine(asm, "prependText");
   asm.jmp(store);
   asm.bind(none);
 }
@@ -1072,8 +1074,8 @@ function nextOfOthers(asm: Asm, site: X64Site, end: Label): void {
  * Calls a function of the program. There is no machine stack to it: the frame record keeps where native code goes on,
  * as an offset in the code cache, so that any call chain can be suspended, and left or entered at any of its frames.
  */
-const callFunction: X64Template = (asm, site) => {
-  const { a, b } = site, exit = site.exit("not-function");
+function callFunction(asm: Asm, site: X64Site, a = site.a): void {
+  const { b } = site, exit = site.exit("not-function");
   loadObject(asm, a, HI_FUNCTION, exit);
   asm.mov(eax, dword(mem(rbx, rax, 8, 4))); // its proto word
   asm.cmp(dword(mem(rbx, rax, 4, 4 * Proto.ARITY)), b);
@@ -1104,7 +1106,7 @@ const callFunction: X64Template = (asm, site) => {
   asm.je(site.interpret);
   asm.add(rcx, r15);
   asm.jmp(rcx);
-};
+}
 
 /** Pops the frame record; goes on in the caller's native code, or in the interpreter if it has none. */
 function returnToCaller(asm: Asm): void {
@@ -1147,6 +1149,8 @@ const addAny = (second: Second) => mixed("addsd", addInts("add", second), "wideA
 const subAny = (second: Second) => mixed("subsd", addInts("sub", second), "wideSubtract", second);
 const mulAny = (second: Second) => mixed("mulsd", multiplyInts(second), "wideMultiply", second);
 const divAny = (second: Second) => mixed("divsd", divideInts("quotient", second), "wideDivide", second);
+const modAny = (second: Second) =>
+  mixed("remainder", divideInts("remainder", second), "wideRemainder", second);
 
 /** A template for each opcode, or the word `"exit"`: the interpreter does it, one instruction at a time. */
 export const TEMPLATES = {
@@ -1255,42 +1259,57 @@ export const TEMPLATES = {
   DIV_K_ANY: divAny("constant"),
   MOD: "exit",
   MOD_II: divideInts("remainder", "register"),
-  // The remainder of doubles takes hundreds of instructions however it is done.
-  MOD_FF: "exit",
-  MOD_ANY: divideInts("remainder", "register"),
+  MOD_FF: doubles("remainder", "register"),
+  MOD_ANY: modAny("register"),
   MOD_K: "exit",
   MOD_K_II: divideInts("remainder", "constant"),
-  MOD_K_FF: "exit",
-  MOD_K_ANY: divideInts("remainder", "constant"),
+  MOD_K_FF: doubles("remainder", "constant"),
+  MOD_K_ANY: modAny("constant"),
 
   NEG(asm, site) {
-    const { a, b } = site, double = asm.label("double"), done = asm.label("done");
+    const { a, b } = site, double = asm.label("double"), store = asm.label("store"), wide = asm.label("wide");
     asm.mov(rax, R(b));
     asm.cmp(rax, rbp);
     asm.jb(double);
     asm.cmp(rax, r14);
-    asm.jb(site.exit("not-numbers"));
+    asm.jb(wide);
     asm.shl(rax, 16);
     asm.neg(rax);
     asm.jo(site.exit("overflow"));
     asm.shr(rax, 16);
     asm.or(rax, r14);
-    asm.jmp(done);
-    asm.bind(double);
-    asm.mov(rcx, imm64(0, 0x80000000 | 0));
-    asm.xor(rax, rcx);
-    asm.bind(done);
-    asm.mov(R(a), rax);
+    asm.bind(store);
+    copyOut(asm, a);
+    site.outside(() => {
+      asm.bind(double);
+      asm.mov(rcx, imm64(0, 0x80000000 | 0));
+      asm.xor(rax, rcx);
+      asm.jmp(store);
+      asm.bind(wide);
+      if (isStressed()) return leave(asm, site, "not-numbers");
+      asm.mov(rax, r14); // the integer 0
+      asm.mov(rcx, R(b));
+      callRoutine(asm, "wideSubtract");
+      asm.test(rax, rax);
+      asm.jne(store);
+      leave(asm, site, "not-numbers");
+    });
   },
-  PLUS(asm, { a, b, exit }) {
-    const number = asm.label("number");
+  PLUS(asm, site) {
+    const { a, b } = site, number = asm.label("number"), object = asm.label("object");
     asm.mov(rax, R(b));
     asm.cmp(rax, rbp);
     asm.jb(number);
     asm.cmp(rax, r14);
-    asm.jb(exit("not-numbers"));
+    asm.jb(object);
     asm.bind(number);
     copyOut(asm, a);
+    site.outside(() => {
+      asm.bind(object);
+      asm.cmp(high(b), HI_INT64);
+      asm.je(number);
+      leave(asm, site, "not-numbers");
+    });
   },
   NOT(asm, site) {
     const { a, b } = site, other = asm.label("no boolean"), store = asm.label("store");
@@ -1385,7 +1404,7 @@ export const TEMPLATES = {
   LOOP() {},
 
   CALL: "exit",
-  CALL_FUNCTION: callFunction,
+  CALL_FUNCTION: (asm, site) => callFunction(asm, site),
   CALL_STRUCT: callStruct,
   // Natives that backends know are done here, all others by the interpreter.
   CALL_ANY(asm, site) {
@@ -1398,7 +1417,7 @@ export const TEMPLATES = {
     asm.je(exit);
     copyOut(asm, a);
   },
-  CALL_FAR: "exit",
+  CALL_FAR: (asm, site) => callFunction(asm, site, site.word(0)),
   RETURN(asm, { a }) {
     asm.mov(rax, R(a));
     asm.mov(R(-1), rax);
@@ -1409,7 +1428,25 @@ export const TEMPLATES = {
     asm.mov(R(-1), rax);
     returnToCaller(asm);
   },
-  AWAIT: "exit",
+  // A future that has no result yet, or has failed, is the interpreter's.
+  AWAIT(asm, site) {
+    const { a, b } = site, future = asm.label("future"), store = asm.label("store");
+    asm.mov(rax, R(b));
+    asm.mov(rcx, rax);
+    asm.shr(rcx, 32);
+    asm.cmp(ecx, HI_FUTURE);
+    asm.je(future);
+    asm.bind(store);
+    copyOut(asm, a);
+    site.outside(() => {
+      asm.bind(future);
+      asm.mov(eax, eax);
+      asm.cmp(dword(mem(rbx, rax, 8, 4)), FutureState.DONE);
+      asm.jne(site.exit("waiting"));
+      asm.mov(rax, mem(rbx, rax, 8, 8));
+      asm.jmp(store);
+    });
+  },
 
   NEW_ARRAY(asm, site) {
     const { a, b } = site, items = b === 0 ? 0 : 1 + b;
@@ -1502,6 +1539,7 @@ export const TEMPLATES = {
   GET_FIELD_ANY: getFieldOfAny,
   SET_FIELD: "exit",
   SET_FIELD_STRUCT: setField,
+  // Members of modules are read only, so no program gets this form.
   SET_FIELD_MODULE: "exit",
   SET_FIELD_ANY: setFieldOfAny,
 
@@ -1538,6 +1576,7 @@ export const TEMPLATES = {
       nextOfOthers(asm, site, end);
     });
   },
+  // Both are the host's work, and take so long that leaving does not matter.
   PRINT: "exit",
   IMPORT: "exit",
 } satisfies Templates<X64Assembler, Label, OpName>;

@@ -4,11 +4,14 @@ import { type Instruction, rewriteProgram, type Rewriting } from "../../core/rew
 
 function improve(f: Rewriting): readonly Instruction[] {
   const byPlace = new Map(f.code.map((instruction) => [instruction.at, instruction]));
-  return f.code.map((instruction) => {
+  // From the end, so that what a jump leads to has been here before it.
+  return f.code.toReversed().map((instruction) => {
     const target = instruction.name === "JUMP" ? byPlace.get(instruction.operands[0]) : undefined;
     if (target?.name !== "RETURN" && target?.name !== "RETURN_NIL") return instruction;
-    return { ...target, at: instruction.at };
-  });
+    const copy = { ...target, at: instruction.at };
+    byPlace.set(copy.at, copy);
+    return copy;
+  }).toReversed();
 }
 
 const plugin: Plugin = definePlugin({

@@ -37,14 +37,20 @@ export const token: Lab<string> = defineLab<string>({
   topics: {
     [SIMPLE]: "Does the row have a prefix rule, and does the rule give a Call of length with one argument?",
     [BINDING]: "An operand ends where something looser begins: give parseExpression the precedence of signs.",
-    [NESTED]: "The operand of a sign may begin with a sign again, and a # may stand in another one's operand.",
-    [PLACE]: "A node begins at the # and ends where its operand ends: p.previous.end, asked for after reading it.",
+    [NESTED]:
+      "The operand of a sign may begin with a sign again, and a # may stand in another one's operand.",
+    [PLACE]:
+      "A node begins at the # and ends where its operand ends: p.previous.end, asked for after reading it.",
   },
   shown: [
     ask(SIMPLE, "print #[1, 2, 3];", "3"),
     ask(BINDING, "var list = [5, 6];\nprint #list + 1;", "3"),
     ask(NESTED, 'print #[#"ab"];', "1"),
-    ask(PLACE, "print #5;", 'length expects (x: string | array | map), but got (int).\n1 | print #5;\n  |       ^^'),
+    ask(
+      PLACE,
+      "print #5;",
+      "length expects (x: string | array | map), but got (int).\n1 | print #5;\n  |       ^^",
+    ),
   ],
   hidden: (random) => [
     ...Array.from({ length: 60 }, () => makeQuestion(random)),

@@ -50,7 +50,8 @@ export const foldNot: Lab<string> = defineLab<string>({
     [CHAINS]: "mapAst brings the inner ! first, so the outer one finds a Bool and needs no care of its own.",
     [REST]: "Only ! is yours, and only where its operand is a literal; give back the node itself otherwise.",
     [INSIDE]: "mapAst brings all nodes, wherever they stand, so a step that knows Unary nodes is enough.",
-    [PLACE]: "Errors and listings show where a node stands: the new one takes start and end from the old one.",
+    [PLACE]:
+      "Errors and listings show where a node stands: the new one takes start and end from the old one.",
   },
   shown: [
     ask(BOOLS, "print !true;", "print false;"),

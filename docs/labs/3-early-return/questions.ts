@@ -51,9 +51,12 @@ export const earlyReturn: Lab<string> = defineLab<string>({
   title: "a pass on bytecode",
   page: "ast-to-bytecode.md",
   topics: {
-    [NIL]: "The target of a JUMP is the instruction whose `at` is the jump's operand; RETURN_NIL has no operands.",
+    [NIL]:
+      "The target of a JUMP is the instruction whose `at` is the jump's operand; RETURN_NIL has no operands.",
     [VALUE]: "A RETURN names the register with the value: the copy needs the operands of the return, too.",
-    [NESTED]: "The copy takes the `at` of the JUMP, or other jumps that led to the JUMP end up elsewhere.",
+    [NESTED]:
+      "The copy takes the `at` of the JUMP, which others may lead to. And a JUMP that has become a return may be the " +
+      "target of another JUMP: begin at the end, or go over the code until nothing changes.",
     [LOOPS]: "Only JUMP jumps always. One with a condition goes on behind itself when that does not hold.",
   },
   shown: [

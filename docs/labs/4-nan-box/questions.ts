@@ -73,12 +73,14 @@ export const nanBox: Lab<Call> = defineLab<Call>({
   topics: {
     [SMALL]: "The tag FFFF, and 16 bits of zeros below it: the high word is FFFF0000.",
     [NEGATIVE]: "A negative integer has ones in its upper bits: 16 of them lie in the high word.",
-    [WIDE]: "Bits 32 to 47 of the integer are the lower half of the high word; bitwise operators see only 32 bits.",
+    [WIDE]:
+      "Bits 32 to 47 of the integer are the lower half of the high word; bitwise operators see only 32 bits.",
     [TOO_WIDE]: "What needs more than 48 bits has no such form: from -2^47 to 2^47 - 1 is what fits.",
     [DOUBLES]: "A double is its own 64 bits, big end first in the two words.",
     [EDGES]: "Zero has a sign, and NaN is a double as well: there is nothing to be done about either.",
     [REST]: "Tags FFFE and FFFD; the low word of true is 1.",
-    [BACK]: "Look at the upper 16 bits first (>>> 16, since words may be negative); an integer's sign is its bit 47.",
+    [BACK]:
+      "Look at the upper 16 bits first (>>> 16, since words may be negative); an integer's sign is its bit 47.",
   },
   shown: [
     asksEncode(SMALL, 1n, "FFFF0000 00000001"),

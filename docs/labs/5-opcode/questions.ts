@@ -7,7 +7,9 @@ import {
   type Question,
   type Random,
 } from "../../../core/lab.ts";
+import { OPCODES } from "../../../core/opcodes.ts";
 import type { Plugin } from "../../../core/plugin.ts";
+import { opOf } from "../../../core/program.ts";
 
 /** A program, and whether it is to run as machine code. */
 interface Input {
@@ -67,12 +69,15 @@ export const opcode: Lab<Input> = defineLab<Input>({
   title: "an opcode, and its machine code",
   page: "template-jit.md",
   topics: {
-    [INTS]: "Of two integers, the result is the integer that lies between them, whichever is the greater one.",
+    [INTS]:
+      "Of two integers, the result is the integer that lies between them, whichever is the greater one.",
     [WIDE]: "bigIntAt and setBigInt know integers of any size; numberAt would lose what is past 53 bits.",
     [FLOATS]: "With a double on either side the result is a double: isInt has to hold for both operands.",
     [ERRORS]: "failOperands(m, '<>', b, c) before anything else, where one of the two is no number.",
-    [NATIVE]: "The template computes in rax: subtract, and negate if the sign says so. loadInt before any effect.",
-    [NATIVE_EDGES]: "What is no integer of 48 bits exits before, and what does not fit 48 bits exits in storeInt.",
+    [NATIVE]:
+      "The template computes in rax: subtract, and negate if the sign says so. loadInt before any effect.",
+    [NATIVE_EDGES]:
+      "What is no integer of 48 bits exits before, and what does not fit 48 bits exits in storeInt.",
   },
   shown: [
     asksInts(INTS, 3n, 10n),
@@ -102,7 +107,7 @@ export const opcode: Lab<Input> = defineLab<Input>({
     return async ({ program, native }) => {
       let exits = 0;
       const run: LabRun = native
-        ? { backend: "x64", threshold: 2, plugins: [reader, countExits(() => exits++)] }
+        ? { backend: "x64", threshold: 2, plugins: [reader, countExits((count) => exits = count)] }
         : { plugins: [reader] };
       const { stdout, stderr } = await tools.run(program, run);
       if (stderr !== "") return stderr.split("\n")[0];
@@ -111,14 +116,14 @@ export const opcode: Lab<Input> = defineLab<Input>({
   },
 });
 
-/** A plugin that is told when code is left at an instruction that no built-in opcode has. */
-function countExits(count: () => void): Plugin {
+/** A plugin that is told when code is left at an instruction that no built-in opcode has: the reader's. */
+function countExits(tell: (count: number) => void): Plugin {
   return {
     name: "lab-exits",
     doc: "Counts exits.",
     observe: {
-      exited({ code, exit }) {
-        if (code.hot.opcodes?.[code.hot.code[exit.pc] & 0xFF]?.name === "DISTANCE") count();
+      exited({ code, exit, count }) {
+        if (opOf(code.hot.code[exit.pc]) >= OPCODES.length) tell(count);
       },
     },
   };

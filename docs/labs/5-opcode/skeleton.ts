@@ -49,7 +49,20 @@ const X64: X64Templates = {
   DISTANCE: "exit",
 };
 
-void [bigIntAt, isNumber, numberAt, setBigInt, failOperands, I32, isInt, setDouble, loadInt, rax, rcx, storeInt];
+void [
+  bigIntAt,
+  isNumber,
+  numberAt,
+  setBigInt,
+  failOperands,
+  I32,
+  isInt,
+  setDouble,
+  loadInt,
+  rax,
+  rcx,
+  storeInt,
+];
 
 const plugin: Plugin = definePlugin({
   name: "distance",

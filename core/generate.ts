@@ -1,8 +1,9 @@
 /**
- * Programs for the fuzz tests, each made from a seed. They are built to meet a compiler where it assumes something:
- * loops become hot and then the types in them change, integers cross the widths at which they are stored, functions
- * and globals are redefined in the middle of their use, objects of several types come to the same place, calls are
- * suspended, and errors arise in the middle of it all.
+ * Random programs, each made from a seed, for whoever wants to know whether two ways of running programs are the same:
+ * the fuzz tests, and `plugin verify`. They are built to meet a compiler where it assumes something: loops become hot
+ * and then the types in them change, integers cross the widths at which they are stored, functions and globals are
+ * redefined in the middle of their use, objects of several types come to the same place, calls are suspended, and
+ * errors arise in the middle of it all.
  *
  * Two things hold for all of them. They end: loops count by themselves, calls and inner loops use up fuel, and strings
  * and arrays are clipped. And most of them do not fail: an expression is made for a type, and only what is meant to
@@ -11,7 +12,7 @@
  * A program depends on nothing but its seed.
  */
 
-import { expression as e, list, type Node, rounds, type Sort, statement as s } from "./tree.ts";
+import { expression as e, list, type Node, rounds, type Sort, statement as s } from "./shrink.ts";
 
 /** What an expression gives, or a variable holds all the time. */
 type Type =
