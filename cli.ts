@@ -21,7 +21,7 @@ import {
   writeAll,
   WriteFailure,
 } from "./core/runtime.ts";
-import type { LabRequest, Plugin } from "./mod.ts";
+import type { LabRequest, Plugin, VerifyOptions } from "./mod.ts";
 
 const commands = definePart<typeof import("./core/commands.ts")>(import.meta, "./core/commands.ts");
 
@@ -31,7 +31,18 @@ const PIPE_CLOSED = 141;
 
 /** What is to be run. */
 interface Command {
-  readonly kind: "file" | "stdin" | "code" | "check" | "doctor" | "explain" | "why" | "repl" | "new" | "lab";
+  readonly kind:
+    | "file"
+    | "stdin"
+    | "code"
+    | "check"
+    | "doctor"
+    | "explain"
+    | "why"
+    | "repl"
+    | "new"
+    | "plugin"
+    | "lab";
   /** The file or the code; for `check`, the files. */
   readonly operands: readonly string[];
   readonly options: RuntimeOptions;
@@ -41,10 +52,12 @@ interface Command {
   readonly page?: string;
   /** Whether a lab is to be begun. */
   readonly start?: boolean;
+  /** A plugin that is to be verified, and how. */
+  readonly verify?: { readonly plugin: Plugin } & Pick<VerifyOptions, "programs" | "seed">;
 }
 
 /** What can stand in the place of a file; options.ts says what each of them does. */
-const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "lab", "doctor"];
+const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "plugin", "lab", "doctor"];
 
 /** Where a command reads and writes: the streams of the process, or memory when `explain` shows what one prints. */
 interface Streams {
@@ -200,6 +213,35 @@ async function parseCommand(args: readonly string[], streams: Streams): Promise<
     }
     return { kind: "new", operands: [...words.map(String), dir], options, reports };
   }
+  if (file === "plugin") {
+    const { programs, seed, json, _: words } = parseArgs(rest, {
+      boolean: ["json"],
+      string: ["_", "programs", "seed"],
+      unknown(option: string, key?: string) {
+        if (key !== undefined) {
+          throw new OptionError(
+            `'plugin verify' has no option ${option}, only --programs, --seed and --json`,
+          );
+        }
+      },
+    });
+    const [verb, path] = words;
+    if (verb !== "verify" || path === undefined || words.length > 2) {
+      throw new OptionError("'plugin' takes 'verify' and a file, such as: plugin verify plugins/power.ts");
+    }
+    const verify = {
+      plugin: await loadPlugin(path),
+      ...(programs === undefined ? {} : { programs: parseCount("--programs", programs) }),
+      ...(seed === undefined ? {} : { seed: parseCount("--seed", seed) }),
+    };
+    return {
+      kind: "plugin",
+      operands: [],
+      options: { ...options, json: json || parsed.json },
+      reports,
+      verify,
+    };
+  }
   if (file === "lab") {
     // The folder may stand alone, which no option with a value could.
     const { start, _: words } = parseArgs(rest.flatMap((word) => word.split(/(?<=^--start)=/)), {
@@ -264,6 +306,11 @@ async function run(command: Command, streams: Streams): Promise<number> {
       streams.out(await (await commands.load()).scaffold(made, name, folder));
       return 0;
     }
+    case "plugin": {
+      const { plugins = [], json = false } = options, { plugin, ...numbers } = command.verify!;
+      const { verify } = await commands.load();
+      return await verify(plugin, { plugins, json, ...numbers, write: streams.out }) ? 0 : FAILED;
+    }
     case "lab": {
       const [name, second] = operands;
       const request: LabRequest = name === undefined
@@ -305,7 +352,7 @@ async function run(command: Command, streams: Streams): Promise<number> {
 
 async function start(
   runtime: Runtime,
-  kind: Exclude<Command["kind"], "doctor" | "explain" | "why" | "new" | "lab">,
+  kind: Exclude<Command["kind"], "doctor" | "explain" | "why" | "new" | "plugin" | "lab">,
   operands: readonly string[],
   streams: Streams,
   json: boolean,

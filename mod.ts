@@ -21,8 +21,8 @@ import { prepare } from "./core/runtime.ts";
 
 export { BACKENDS, createRuntime, OptionError, VERSION } from "./core/runtime.ts";
 export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/runtime.ts";
-export { doctor, explain, lab, scaffold, why } from "./core/commands.ts";
-export type { ExplainOptions, LabRequest } from "./core/commands.ts";
+export { doctor, explain, lab, scaffold, verify, why } from "./core/commands.ts";
+export type { ExplainOptions, LabRequest, VerifyOptions } from "./core/commands.ts";
 export { WriteFailure } from "./core/output.ts";
 export { callHandle, defineHostNative, float, struct } from "./core/convert.ts";
 export { suggest } from "./core/diagnostics.ts";
@@ -146,6 +146,7 @@ void (() => [
   import("./core/scaffold.ts"),
   import("./core/session.ts"),
   import("./core/trial.ts"),
+  import("./core/verify_plugin.ts"),
   import("./core/why.ts"),
   import("./docs/labs/mod.ts"),
   import("./passes/check.ts"),

@@ -140,8 +140,8 @@ export interface LoopSite<L = unknown>
 
 /** What a target can do for loops whose numbers live in machine registers. */
 export interface LoopTarget<A, L> {
-  /** How many homes there are for numbers of each type. */
-  readonly homes: Readonly<Record<NumberType, number>>;
+  /** The homes that there are for numbers of each type: the names of these machine registers. */
+  readonly homes: Readonly<Record<NumberType, readonly string[]>>;
   /** How instructions are written. */
   readonly templates: LoopTemplates<A, L>;
   /** Writes the check that slot `register` has a number of the type; else goes to `other`. */

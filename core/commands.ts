@@ -1,6 +1,6 @@
 /**
- * What the command line does beside running programs: tells about words, lines and the machine, begins plugins, and sets
- * exercises. Each command is a view that knows no runtime; here it gets what it asks for.
+ * What the command line does beside running programs: tells about words, lines and the machine, begins plugins and
+ * verifies them, and sets exercises. Each command is a view that knows no runtime; here it gets what it asks for.
  */
 
 import { suggest } from "./diagnostics.ts";
@@ -8,6 +8,7 @@ import type { CommandLine } from "./explain.ts";
 import type { LabTools } from "./lab.ts";
 import { definePart } from "./part.ts";
 import type { Plugin } from "./plugin.ts";
+import { makeSource } from "./source.ts";
 import {
   absolutePath,
   BACKENDS,
@@ -34,6 +35,7 @@ const PARTS = {
   scaffold: definePart<typeof import("./scaffold.ts")>(import.meta, "./scaffold.ts"),
   sessionPasses: definePart<typeof import("../passes/session.ts")>(import.meta, "../passes/session.ts"),
   trial: definePart<typeof import("./trial.ts")>(import.meta, "./trial.ts"),
+  verify: definePart<typeof import("./verify_plugin.ts")>(import.meta, "./verify_plugin.ts"),
   why: definePart<typeof import("./why.ts")>(import.meta, "./why.ts"),
 };
 
@@ -194,9 +196,10 @@ export async function lab(request: LabRequest): Promise<{ readonly text: string;
         const path = absolutePath(request.file);
         const [listing, trial] = await Promise.all([PARTS.listing.load(), PARTS.trial.load()]);
         const tools: LabTools = {
-          run: (text, options) =>
+          run: (text, { mayHang = false, ...options }) =>
             trial.runTrial(
-              (more) => createRuntime({ timeout: LAB_SECONDS, color: false, ...more }),
+              (more) =>
+                createRuntime({ color: false, ...(mayHang ? { timeout: LAB_SECONDS } : {}), ...more }),
               { path: "lab.unna", text },
               { backend: FALLBACK, ...options },
               ({ stdout, stderr }) => ({ stdout, stderr }),
@@ -212,6 +215,77 @@ export async function lab(request: LabRequest): Promise<{ readonly text: string;
   } catch (error) {
     throw error instanceof labs.LabError ? new OptionError(error.message) : error;
   }
+}
+
+/** How a plugin is verified. */
+export interface VerifyOptions {
+  /** Plugins that are loaded as well, with and without it. */
+  readonly plugins?: readonly Plugin[];
+  /** How many programs are generated; 100 by default. */
+  readonly programs?: number;
+  /** The seed of the first of them; another one each time by default. */
+  readonly seed?: number;
+  /** JSON, a line for each check, in place of text. */
+  readonly json?: boolean;
+  /** Is told what was found, check by check. */
+  readonly write: (text: string) => void;
+}
+
+/** Programs that a plugin is verified with beside the language suite, and seeds are below this. */
+const VERIFY_PROGRAMS = 100, SEEDS = 1_000_000_000;
+
+/**
+ * Holds a plugin to what plugins promise, as `cli.ts plugin verify` does. Gives whether nothing wrong was found.
+ * @throws {PluginFailure} if the plugin is malformed, or does not go together with the others
+ */
+export async function verify(plugin: Plugin, options: VerifyOptions): Promise<boolean> {
+  const { plugins: others = [], programs = VERIFY_PROGRAMS, json = false, write } = options;
+  const registry = registryOf([...others, plugin]);
+  const [views, { parseInput }] = await Promise.all([PARTS.verify.load(), PARTS.sessionPasses.load()]);
+  const cx = {
+    plugin,
+    others,
+    registry,
+    make: createRuntime,
+    interpreter: findBackend(registry, FALLBACK),
+    native: findBackend(registry, PREFERRED),
+    parse: (text: string) => parseInput(makeSource("program", text), registry.rules),
+    suite: await readSuite(views.splitSuite),
+    programs,
+    seed: options.seed ?? Math.floor(Math.random() * SEEDS),
+  };
+  if (!json) write(views.printHeader(cx));
+  const results = [];
+  for await (const result of views.verifyPlugin(cx)) {
+    results.push(result);
+    write(json ? views.resultToJson(result) : views.printResult(result));
+  }
+  write(json ? views.verdictToJson(cx, results) : views.printVerdict(cx, results));
+  return results.every(({ failures }) => failures.length === 0);
+}
+
+/** The programs of the language suite, which is part of the project's repository; null where it is not at hand. */
+async function readSuite<Program>(
+  split: (file: { readonly path: string; readonly text: string }) => readonly Program[],
+): Promise<readonly Program[] | null> {
+  const root = decodeURIComponent(new URL("../tests/lang/", import.meta.url).pathname);
+  try {
+    const programs: Program[] = [];
+    for (const folder of [...Deno.readDirSync(root)].filter(({ isDirectory }) => isDirectory).sort(byName)) {
+      for (const { name, isFile } of [...Deno.readDirSync(root + folder.name)].sort(byName)) {
+        if (!isFile || !name.endsWith(".unna")) continue;
+        const path = `${root}${folder.name}/${name}`;
+        programs.push(...split({ path, text: await Deno.readTextFile(path) }));
+      }
+    }
+    return programs;
+  } catch {
+    return null;
+  }
+}
+
+function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 /** What works on this machine, as text or as JSON. */

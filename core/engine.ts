@@ -296,7 +296,10 @@ export function createEngine(options: EngineOptions): Engine {
             options.tick?.(machine);
             break;
           case Stop.POLL:
+            // What comes next has not begun, and a trace tells of what has: so it looks as if it had.
+            machine.pc++;
             options.tick?.(machine);
+            machine.pc--;
             break;
           default:
             return null;

@@ -585,8 +585,8 @@ function nativeParts(
   const given = plugins.map(({ templates }) => templates?.[target.name]?.[row.name]);
   const template = given.find((each) => each !== undefined) ?? target.templates[row.name];
   const sections = sectionsOf(code.bytes, code.draft, { opcodes, target }).filter((each) => each.pc === pc);
-  const lines = sections.flatMap(({ instruction, title, lines }) => [
-    ...(instruction === null ? ["", `${title.trim()}`] : []),
+  const lines = sections.flatMap(({ part, title, lines }) => [
+    ...(part === "instructions" ? [] : ["", title]),
     ...lines.map(({ offset, text, purpose }) =>
       `${offset.toString(16).padStart(5)}  ${purpose === "" ? text : `${text.padEnd(36)}; ${purpose}`}`
     ),

@@ -32,7 +32,9 @@ export function tellEvent(event: JitEvent): Told[] {
     case "compiled": {
       const { code, microseconds, compilation } = event, { loaded } = code.hot;
       const again = compilation === 1 ? "" : `, for the ${ordinal(compilation)} time`;
-      const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}`;
+      const loops = count(code.hot.loops?.length ?? 0);
+      const registers = loops === "" ? "" : `, with ${loops} in registers`;
+      const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}${registers}`;
       const holes = code.draft.fixups.length;
       return [
         { what: "compiled", loaded, pc: null, details: cost },
@@ -84,6 +86,7 @@ function eventToJson(event: JitEvent): string {
         bytes: code.bytes.length,
         microseconds: Math.round(microseconds),
         compilation,
+        loops: code.hot.loops?.length ?? 0,
       }) +
         json("patched", loaded, null, { holes: code.draft.fixups.length });
     }

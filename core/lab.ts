@@ -1,6 +1,6 @@
 /**
  * Exercises: a statement, a file to be filled in, and a judge. The judge puts questions to the file, some that the
- * statement shows and many that are made up from a seed, and tells what differs, the shortest question first.
+ * statement shows and many that are made up from a seed, and tells what differs by the shortest question.
  *
  * ```text
  *   lab          a table row: questions with their answers, and how a file is asked one
@@ -8,7 +8,7 @@
  *     topic      what questions have in common: where one of them fails, the others fail for the same reason
  * ```
  *
- * Wrong files are told apart by the topics that fail, so each topic has a hint. Which labs there are, and what they ask,
+ * Wrong files are told apart by the topics that fail, so each topic has a hint; the easiest topics stand first. Which labs there are, and what they ask,
  * is written in `docs/labs/`; a program that a question consists of is run by whoever hands in the tools.
  */
 
@@ -46,6 +46,8 @@ export interface LabRun {
   readonly backend?: string;
   /** After how many rounds or calls something is hot. */
   readonly threshold?: number;
+  /** Whether a mistake may make it go on for ever, so that it is to be ended after a while. */
+  readonly mayHang?: boolean;
 }
 
 /** What labs need of the world. */
@@ -237,11 +239,13 @@ function printFailure(
     const word = good === all.length ? "right" : "WRONG";
     return `  ${word}  ${name.padEnd(width)}  ${good} of ${all.length}\n`;
   });
-  const [{ question, got }] = wrong.toSorted((a, b) => sizeOf(a) - sizeOf(b));
+  // Topics stand in the order in which one would go about them, so the first one that fails comes first here.
+  const topic = names.find((name) => wrong.some(({ question }) => question.topic === name))!;
+  const [{ question, got }] = wrong.filter((each) => each.question.topic === topic)
+    .toSorted((a, b) => sizeOf(a) - sizeOf(b));
   return `${title}: not yet. ${wrong.length} of ${answered.length} questions have another answer.\n\n` +
-    `${rows.join("")}\nThe shortest of them:\n\n${indent(question.ask, 4)}\n\n` +
-    `  expected\n${indent(question.expected, 4)}\n  got\n${indent(got, 4)}\n\n` +
-    `This is about: ${question.topic}. ${topics[question.topic]}\n`;
+    `${rows.join("")}\nThe shortest of those about ${topic}:\n\n${indent(question.ask, 4)}\n\n` +
+    `  expected\n${indent(question.expected, 4)}\n  got\n${indent(got, 4)}\n\n${topics[topic]}\n`;
 }
 
 /** A question that is shown goes before one of the same length that is not. */

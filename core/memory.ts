@@ -106,6 +106,8 @@ export const Control = {
   FAULT_REGISTERS: 48,
   /** Address of the stub by which loops leave for a look at the outside. */
   STUB_POLL: 86,
+  /** Rounds that native loops have left until they want a look at the outside. */
+  ROUNDS: 88,
   /** Why native code was left, and the state it was left in: the machine's pc, base and proto. */
   REQUEST: 100,
   NATIVE_PC: 101,

@@ -85,12 +85,16 @@ function valueNames({ loaded: { word, proto } }: HotFunction): (bits: bigint) =>
 }
 
 /** What a piece behind the instructions is called. */
-function outsideName({ kind, exit }: Outside, draft: Draft): string {
+function outsideName({ kind, exit, pc }: Outside, draft: Draft): string {
   switch (kind) {
     case "exit":
       return `exit: ${draft.exits[exit].reason}`;
     case "interpret":
       return "interpret the callee";
+    case "loop":
+      return "into the loop";
+    case "instruction":
+      return `pc ${pc} in the loop`;
     default:
       return kind;
   }
@@ -113,6 +117,7 @@ function placeNames(draft: Draft): ReadonlyMap<number, string> {
 /** What a listing of a function's machine code may know beyond the bytes. */
 export function listingContextOf(draft: Draft): ListingContext {
   const names = placeNames(draft), instructions = new Set(draft.entries);
+  for (const { kind, offset } of draft.outside) { if (kind === "instruction") instructions.add(offset); }
   const wanted = new Map(draft.fixups.map(({ offset, label }) => [offset, draft.labels[label]]));
   return {
     placeName: (to, hole) => names.get(wanted.get(hole) ?? to),
@@ -143,7 +148,11 @@ export function pcAt({ entries, outside }: Draft, offset: number): number {
 
 /** A bytecode instruction, or a piece behind them all, with its machine code. */
 export interface Section {
-  /** Null for what stands behind the instructions. */
+  /** Whether it is an instruction, belongs to the second version of a loop, or stands behind them all. */
+  readonly part: "instructions" | "loop" | "outside";
+  /** What stands above it and those that follow, if they are of another part or loop than the one before. */
+  readonly heading: string | null;
+  /** Null for pieces. */
   readonly instruction: ListedInstruction | null;
   /** Place of the instruction that it belongs to; -1 for what belongs to all. */
   readonly pc: number;
@@ -155,30 +164,51 @@ export interface Section {
 export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Section[] {
   const { proto, surroundings } = asCompiled(draft.hot, cx.opcodes);
   const instructions = listInstructions(surroundings, proto, cx.opcodes);
+  const nameOf = ({ pc, name, operands }: ListedInstruction) => `${pc} ${name} ${operands}`.trimEnd();
+  let part: Section["part"] = "instructions";
   const heads = [
     ...instructions.map((instruction) => ({
+      part,
+      heading: null,
       instruction,
       pc: instruction.pc,
       offset: draft.entries[instruction.pc],
-      title: `${String(instruction.pc).padStart(4)} ${instruction.name} ${instruction.operands}`,
+      title: nameOf(instruction),
     })),
     ...draft.outside.map((piece) => {
-      const place = piece.pc < 0 ? "" : `, pc ${piece.pc}`;
-      return {
-        instruction: null,
-        pc: piece.pc,
-        offset: piece.offset,
-        title: `     ${outsideName(piece, draft)}${place}`,
-      };
+      const { kind, pc, offset } = piece, before = part;
+      part = kind === "loop" || kind === "instruction" ? "loop" : "outside";
+      const place = pc < 0 ? "" : `, pc ${pc}`;
+      const heading = kind === "loop"
+        ? describeLoop(pc, draft, cx)
+        : part === "outside" && before !== part
+        ? "behind the instructions"
+        : null;
+      const instruction = kind === "instruction" ? instructions.find((listed) => listed.pc === pc)! : null;
+      const title = instruction === null
+        ? `${outsideName(piece, draft)}${place}`
+        : `${nameOf(instruction)} in the loop`;
+      return { part, heading, instruction, pc, offset, title };
     }),
   ];
   const lines = listMachineCode(bytes, draft, cx);
   let at = 0;
-  return heads.map(({ instruction, pc, title }, i) => {
+  return heads.map(({ offset: _, ...head }, i) => {
     const begin = at, end = heads[i + 1]?.offset ?? bytes.length;
     while (at < lines.length && lines[at].offset < end) at++;
-    return { instruction, pc, title, lines: lines.slice(begin, at) };
+    return { ...head, lines: lines.slice(begin, at) };
   });
+}
+
+/** What the second version of the loop is called whose first instruction is at `head`, and where its numbers are. */
+function describeLoop(head: number, { hot }: Draft, { target }: ViewContext): string {
+  const { instructions, first, homes } = hot.loops!.find((plan) => plan.head === head)!;
+  const names = target!.loops!.homes, where: string[] = [];
+  for (let register = 0; register < homes.int.length; register++) {
+    const own = (["int", "double"] as const).flatMap((type) => names[type][homes[type][register]] ?? []);
+    if (own.length > 0) where.push(`r${register} in ${own.join(" or ")}`);
+  }
+  return `the loop of pc ${instructions[first - 1].pc} again, with numbers in registers: ${where.join(", ")}`;
 }
 
 /** Sections as two columns, below the source lines that they come from. */
@@ -187,16 +217,24 @@ function printSections(
   source: SourceFile,
   lineText: (line: MachineLine) => string,
 ): string[] {
-  const width = Math.min(34, Math.max(...sections.map(({ title }) => title.length)));
+  // Below a heading, or a line, the name of an instruction says enough.
+  const titles = sections.map(({ instruction, title }) =>
+    instruction === null
+      ? `     ${title}`
+      : `${String(instruction.pc).padStart(4)} ${instruction.name} ${instruction.operands}`
+  );
+  const width = Math.min(34, Math.max(...titles.map((title) => title.length)));
   const out: string[] = [];
-  let line = 0, isInside = true;
-  for (const { instruction, title, lines } of sections) {
+  let line = 0;
+  for (const [i, { heading, instruction, lines }] of sections.entries()) {
+    const title = titles[i];
+    if (heading !== null) {
+      line = 0;
+      out.push("", `     | ${heading}`);
+    }
     if (instruction !== null && instruction.line !== line) {
       line = instruction.line;
       out.push("", sourceLine({ source }, line));
-    } else if (instruction === null && isInside) {
-      isInside = false;
-      out.push("", "     | behind the instructions");
     }
     const texts = lines.map(lineText), fits = title.length <= width;
     if (!fits || texts.length === 0) out.push(title.trimEnd());
@@ -314,8 +352,8 @@ function placeOf({ loaded: { source, proto } }: HotFunction) {
 }
 
 function sectionsToJson(sections: readonly Section[]) {
-  const instructions = sections.flatMap(({ instruction, lines }) =>
-    instruction === null ? [] : [{
+  const instructions = sections.flatMap(({ part, instruction, lines }) =>
+    part !== "instructions" || instruction === null ? [] : [{
       pc: instruction.pc,
       opcode: instruction.name,
       operands: instruction.operands,
@@ -323,8 +361,8 @@ function sectionsToJson(sections: readonly Section[]) {
       machine: lines,
     }]
   );
-  const outside = sections.flatMap(({ instruction, title, lines }) =>
-    instruction === null ? [{ title: title.trim(), machine: lines }] : []
+  const outside = sections.flatMap(({ part, title, lines }) =>
+    part === "instructions" ? [] : [{ title, machine: lines }]
   );
   return { instructions, outside };
 }

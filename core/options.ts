@@ -101,6 +101,15 @@ export const COMMANDS: readonly CommandRow[] = [
     example: { args: ["new", "opcode", "add"] },
   },
   {
+    name: "plugin",
+    operands: "verify FILE [--programs=N] [--seed=N]",
+    text:
+      "try whether a plugin keeps its promises: with the language suite, generated programs, and values at the edges",
+    why:
+      "What is wrong with a pass or a template shows in one program of a thousand, and that one is better found before.",
+    example: { args: ["plugin", "verify", "@/plugins/popcount.ts", "--programs=10"], varies: true },
+  },
+  {
     name: "lab",
     operands: "[N [--start [DIR] | FILE]]",
     text: "exercises: list them, read number N, begin it with a file to be filled in, have FILE judged",

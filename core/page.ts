@@ -288,10 +288,10 @@ export function collectPage(recording: Recording, cx: PageContext): PageData {
     const view = { opcodes: cx.opcodes, ...(cx.target === null ? {} : { target: cx.target }) };
     return {
       bytes: code.bytes.toHex(),
-      sections: sectionsOf(code.bytes, code.draft, view).map(({ instruction, pc, title, lines }) => ({
+      sections: sectionsOf(code.bytes, code.draft, view).map(({ part, pc, title, lines }) => ({
         pc,
-        title: intern(title.trim()),
-        isOutside: instruction === null,
+        title: intern(title),
+        isOutside: part !== "instructions",
         // Holes are as long as what fills them and places have names, so the draft reads alike but for the bytes.
         lines: lines.map(({ offset, length, text, purpose }) =>
           [offset, length, intern(text), intern(purpose)] as const

@@ -372,6 +372,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const registry = registryOf([...embedder, ...plugins]);
   registry.rules.forEach(checkGrammar);
   const log: DriverLog = { timings: [], dumps: [] };
+  /** What `functionName` can be. */
+  const functionNames = new Set<string>();
   const shown = namesToDump(registry, options);
   const driver = makeDriver(registry, { ...options, dump: options.page ? [] : shown }, log);
   const stdout = options.stdout === undefined
@@ -609,15 +611,21 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     try {
       const { program, diagnostics } = compileFile(source);
       diagnostics.forEach(tell);
-      if (options.compileOnly && !showsNative) return 0;
-      const { engine, disturbed } = await start(program, path);
-      const unseen = engine.unseen();
-      unseen.forEach(tellFault);
-      if (disturbed || unseen.length > 0) code = 1;
+      if (!options.compileOnly || showsNative) {
+        const { engine, disturbed } = await start(program, path);
+        const unseen = engine.unseen();
+        unseen.forEach(tellFault);
+        if (disturbed || unseen.length > 0) code = 1;
+      }
     } catch (error) {
       code = tellFailure(error);
     }
     stdout.flush();
+    // Only now: a function may stand in a file that was imported on the way.
+    const { functionName } = options;
+    if (code === 0 && functionName !== undefined && !functionNames.has(functionName)) {
+      throw unknownName("function", functionName, functionNames);
+    }
     return code;
   }
 
@@ -693,9 +701,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 
   function compileFile(source: SourceFile): Compilation {
-    if (recording === null) return runPasses(driver, source);
+    const compilation = recording === null ? runPasses(driver, source) : compileNoted(source, recording);
+    for (const { name } of compilation.program.protos) functionNames.add(name);
+    return compilation;
+  }
+
+  function compileNoted(source: SourceFile, { modules }: Recording): Compilation {
     const noted: Recording["modules"][number] = { source, tree: null, program: null };
-    recording.modules.push(noted);
+    modules.push(noted);
     const compilation = compileSeen(source, (tree) => noted.tree = tree);
     noted.program = compilation.program;
     return compilation;
@@ -775,6 +788,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 
   /** What the program that ran last has become. */
   async function nativeReport(reports: typeof import("./reports.ts")): Promise<string> {
+    if (session === null) return ""; // what did not compile did not run
     if (jitLog === null) return json ? "" : "The interpreter ran everything; there is no machine code\n";
     const dumps = log.dumps.filter(({ stage }) => stage === "hot");
     if (driver.dump.includes("exits")) {
@@ -789,6 +803,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
           dumps.push({ ...about, path: source.path, functionName: proto.name, text });
         }
       }
+    }
+    if (dumps.length === 0 && !json) {
+      const { functionName } = options, what = functionName === undefined ? "Nothing" : `'${functionName}' never`;
+      return `${what} became hot; there is no machine code\n`;
     }
     return reports.printDumps(dumps, json);
   }

@@ -160,7 +160,7 @@ const SECTIONS = {
     object("", { ...INSTRUCTION, machine: MACHINE }),
   ),
   outside: list(
-    "pieces behind the instructions: exits, polls, detours",
+    "what stands behind the instructions: second versions of loops, exits, polls, detours",
     object("", { title: text("what it is and to which instruction it belongs"), machine: MACHINE }),
   ),
   exits: EXITS,
@@ -316,6 +316,7 @@ export const SHAPES: { readonly [Kind in SchemaKind]: Shape } = {
         bytes: whole("of machine code"),
         microseconds: whole("that it took"),
         compilation: whole("1 for the first time", 1),
+        loops: whole("with a second version, in registers"),
       }),
       event("patched", { holes: whole("that were filled") }),
       event("exit", {

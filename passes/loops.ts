@@ -29,6 +29,7 @@ import type {
   HotFunction,
   LoopFacts,
   LoopPlan,
+  LoopTarget,
   LoopTemplate,
   LoopTemplates,
   NumberType,
@@ -209,7 +210,7 @@ export function templateFor(
 
 function planLoop(
   loop: Loop,
-  { homes: rooms, templates }: { homes: Record<NumberType, number>; templates: LoopTemplates },
+  { homes: rooms, templates }: Pick<LoopTarget<unknown, unknown>, "homes" | "templates">,
 ): LoopPlan | null {
   const { instructions, first, last, indexOf, registers, liveness, word } = loop;
   const head = indexOf[instructions[first - 1].pc];
@@ -245,7 +246,7 @@ function planLoop(
   for (const type of ["int", "double"] as const) {
     const ranked = [...uses[type].keys()].filter((register) => uses[type][register] > 0)
       .sort((x, y) => uses[type][y] - uses[type][x]);
-    ranked.slice(0, rooms[type]).forEach((register, home) => homes[type][register] = home);
+    ranked.slice(0, rooms[type].length).forEach((register, home) => homes[type][register] = home);
   }
   settle(start.map((state, register) => state & TYPE && homeOf(register, state) >= 0 ? state | HOME : state));
   const isWorth = others <= quick && (homes.int.some(isHome) || homes.double.some(isHome));

@@ -155,17 +155,17 @@ export function compileTemplates<A extends Assembler<L>, L>(
 
   // A loop with a second version goes over to it at its head.
   const versions = new Map(
-    (hot.loops ?? []).map((plan) => [plan.head, { plan, enter: asm.label("the loop"), first: asm.label() }]),
+    (hot.loops ?? []).map((plan) => [plan.head, { plan, enter: asm.label("the loop"), first: asm.label("the first version") }]),
   );
   for (const each of instructions) {
     const { pc, row } = each, version = versions.get(pc);
     asm.bind(labels[pc]);
     entries[pc] = asm.offset;
+    asm.comment(row.name);
     if (version !== undefined) {
       target.jump(asm, version.enter);
       asm.bind(version.first);
     }
-    asm.comment(row.name);
     // The interpreter comes to LOOP once; jumps backward lead behind it, having counted.
     if (hot.count && row.name !== "LOOP") target.count(asm);
     writeInstruction(each, labelAt(each.to < 0 ? pc : each.to), labelAt(each.next));

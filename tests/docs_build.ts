@@ -14,13 +14,18 @@
  * ```text patches F           the log of all patches
  * ```text whole F code        all that `--dump=code` says of a function; also `patches`
  * ```text opening FILE        the picture in the opening comment of one of our own files
- * ```ts ignore FILE NAME      a function of it, or a constant of several lines; `imports`: all that it imports
+ * ```ts ignore FILE NAME      a function of it, also one inside of another, or a constant or type of several lines;
+ *                             `imports`: all that it imports
+ * ```ts ignore FILE row NAME  what is in braces around `name: "NAME"`: an entry of a table
  * ```ts ignore FILE           all of it
  * ```text file FILE           a file as it is
  * ```text cli ARGS             what the command line writes
  * ```text session            what `repl` answers: lines that begin with `> ` or `. ` are typed, one after the other in all
  *                             blocks of the page, the rest are the answers
  * ```text why LINE             what `why` says of a line of the program above
+ * ```text dump WHAT            what `--dump=WHAT` prints of the program above
+ * ```text dump WHAT F          the same for its function F
+ * ```text case NAME            the case of an opcode in the dispatch loop
  * ````
  *
  * The blocks are parts of what `--dump` prints, which has names in place of the addresses of a run. The pages of the
@@ -36,14 +41,21 @@ import {
   type Plugin,
 } from "../mod.ts";
 import { printCode, printDraft, printHot, printPatches, type ViewContext } from "../core/native_views.ts";
+import { writeLoop } from "../core/dispatch.ts";
 import { OPCODES } from "../core/opcodes.ts";
 import { x64 } from "../backends/x64/mod.ts";
 import { runCaptured } from "../cli.ts";
 import { formatPage, REFERENCE, REFERENCE_PAGES } from "./docs_reference.ts";
 import { SMALL_HEAP } from "./support.ts";
 
-/** The pages that show machine code. */
+/** The pages with blocks that are written by machine. */
 export const PAGES: readonly URL[] = [
+  "source-to-ast",
+  "ast-to-bytecode",
+  "machine",
+  "profiling",
+  "gate",
+  "collector",
   "template-jit",
   "jump-patch",
   "why-it-hung",
@@ -187,7 +199,9 @@ export async function rewritePage(page: string): Promise<string> {
     const fresh = words[1] === "session"
       ? typedLines(text).map((line) => `${line}\n${answers.shift()}`).join("")
       : words[1] === "why"
-      ? await renderWhy(program, words[2])
+      ? await renderProgram(program, (file) => ["why", `${file}:${words[2]}`])
+      : words[1] === "dump"
+      ? await renderProgram(program, (file) => dumpCommand(file, words[2], words[3]))
       : await renderBlock(shown, words) ?? text;
     rewritten += `${page.slice(at, index)}\`\`\`${info}\n${fresh}\`\`\``;
     at = index + whole.length;
@@ -229,11 +243,13 @@ async function renderBlock(
   shown: Shown | null,
   [format, kind, name, ...details]: string[],
 ): Promise<string | null> {
+  if (format === "ts" && details[0] === "row") return await readRow(name, details[1]);
   if (format === "ts" && details.length === 1) return await readDefinition(name, details[0]);
   if (format === "text" && kind === "file" || format === "ts" && name !== undefined) {
     return await readSource(name);
   }
   if (format === "text" && kind === "opening") return await readPicture(name);
+  if (format === "text" && kind === "case") return readCase(name);
   if (format === "text" && kind === "cli") return await renderCommand([name, ...details]);
   if (shown === null) return null;
   if (format === "output") return shown.output;
@@ -251,15 +267,20 @@ async function renderCommand(args: readonly string[]): Promise<string> {
   return stdout + stderr;
 }
 
-/** The same for `why` and a line of a program, which gets a file for as long as that takes. */
-async function renderWhy(program: string, line: string): Promise<string> {
+/** The same for a program, which gets a file for as long as that takes. */
+async function renderProgram(program: string, command: (file: string) => string[]): Promise<string> {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/main.unna`, program);
-    return (await renderCommand(["why", `${folder}/main.unna:${line}`])).replaceAll(`${folder}/`, "");
+    return (await renderCommand(command(`${folder}/main.unna`))).replaceAll(`${folder}/`, "");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The command that dumps a program, or one function of it. */
+function dumpCommand(file: string, what: string, name: string | undefined): string[] {
+  return [`--dump=${what}`, ...(name === undefined ? [] : [`--function=${name}`]), file];
 }
 
 async function readSource(file: string): Promise<string> {
@@ -273,15 +294,40 @@ async function readPicture(file: string): Promise<string> {
   return moveLeft(picture.replace(/^ \*/gm, "").split("\n"));
 }
 
-/** The text of a function or a constant of several lines, its comment included. */
+/** The text of a definition of several lines, its comment included. */
 async function readDefinition(file: string, name: string): Promise<string> {
   const text = await readSource(file);
   if (name === "imports") return text.match(/^import [^;]*;\n/gm)?.join("") ?? "";
   const found = new RegExp(
-    `^(?:/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?(?:export )?(?:function|const) ${name}\\b[^]*?^[})]+;?\\n`,
+    `(?:^ *(?:/\\*\\*(?:(?!\\*/)[^])*\\*/|//.*)\\n)*` +
+      `^( *)(?:export )?(?:async )?(?:function|const|interface|type) ${name}\\b[^]*?^\\1[})\\]]+;?\\n`,
     "m",
   ).exec(text);
   if (found === null) throw new Error(`${file} has no '${name}' of several lines`);
+  return unindent(found[0]);
+}
+
+/** The entry of a table that has a name, from the line that opens it to the one that closes it. */
+async function readRow(file: string, name: string): Promise<string> {
+  const lines = (await readSource(file)).split("\n");
+  const at = lines.findIndex((line) => line.trim() === `name: "${name}",`);
+  const isOuter = (line: string) => line.search(/\S/) < lines[at].search(/\S/);
+  const begin = lines.findLastIndex((line, i) => i < at && isOuter(line));
+  const end = lines.findIndex((line, i) => i > at && line.trim() !== "" && isOuter(line));
+  if (at < 0 || begin < 0 || end < 0) throw new Error(`${file} has no row '${name}'`);
+  return unindent(lines.slice(begin, end + 1).map((line) => `${line}\n`).join(""));
+}
+
+/** Text without the indentation of its first line. */
+function unindent(text: string): string {
+  return text.replaceAll(new RegExp(`^ {${text.search(/\S/)}}`, "gm"), "");
+}
+
+/** What the loop has for an opcode. */
+function readCase(name: string): string {
+  const found = new RegExp(`^ +case \\d+: (?:\\{ )?// ${name}\\n[^]*?(?=^ +(?:case \\d|default))`, "m")
+    .exec(writeLoop(OPCODES));
+  if (found === null) throw new Error(`The loop has no case for '${name}'`);
   return found[0];
 }
 

@@ -15,6 +15,7 @@ import { OPCODES } from "../core/opcodes.ts";
 import type { Backend, Code, Draft, JitEvent, NativeOptions } from "../core/backend.ts";
 import { PatchFault, patchJumps } from "../passes/jump_patch.ts";
 import { x64 } from "../backends/x64/mod.ts";
+import { type NativeWorld, nativeWorld, type Piece } from "../backends/x64/world.ts";
 import { type Outcome, type RunOptions, runUnna } from "./support.ts";
 
 await x64.prepare?.();
@@ -36,11 +37,13 @@ interface WatchOptions extends RunOptions {
   readonly native?: NativeOptions;
   /** Changes code before it is placed. */
   readonly change?: (code: Code) => Code;
+  /** Is given what compiles a function again, each time that one is compiled. */
+  readonly onCompile?: (compile: () => Code) => void;
 }
 
 /** Runs a program in native code and watches. */
 async function watch(text: string, options: WatchOptions = {}): Promise<Watched> {
-  const { native, change = (code) => code, ...rest } = options;
+  const { native, change = (code) => code, onCompile, ...rest } = options;
   const events: JitEvent[] = [];
   const backend: Backend = {
     ...x64,
@@ -49,7 +52,10 @@ async function watch(text: string, options: WatchOptions = {}): Promise<Watched>
       x64.open({
         ...context,
         ...(native === undefined ? {} : { native }),
-        compileHot: (hot, target) => change(context.compileHot(hot, target)),
+        compileHot(hot, target) {
+          onCompile?.(() => context.compileHot(hot, target));
+          return change(context.compileHot(hot, target));
+        },
         observe: (event) => void events.push(event),
       }),
   };
@@ -794,23 +800,117 @@ test("historic: a refused function was compiled again, also if it is its later c
   assert(refused > 0 && refused <= 8, `refused ${refused} times`);
 });
 
-test("10,000 compilations leave nothing behind", async () => {
-  const functions = 2000, native = { cache: 2 << 20 };
-  const text = `${times(functions, (i) => `function f${i}(x) { return x + ${i}; }`, "\n")}
-    print ${times(functions, (i) => `f${i}(1)`, " + ")};`;
-  const firsts: number[] = [];
-  let compilations = 0;
-  for (let run = 0; run < 5; run++) {
-    const watched = await watch(text, { threshold: 1, native });
-    assertEquals(watched.stdout, "2001000\n");
-    const placed = watched.events.flatMap((event) => event.kind === "compiled" ? [event] : []);
-    compilations += placed.length;
-    firsts.push(Math.min(...placed.map(({ offset }) => offset)));
-    assert(placed.every(({ offset, code }) => offset + code.bytes.length <= native.cache));
-    assertEquals(watched.events.filter(({ kind }) => kind === "evicted").length, 0);
+/** The process's native world with a cache of so many bytes. */
+function worldWith(cache: number): NativeWorld {
+  const world = nativeWorld({ cache });
+  if ("because" in world) throw new Error(world.because);
+  return world;
+}
+
+/** Bytes of JavaScript objects; what is no longer in use may be among them for a while. */
+const heapUsed = () => Deno.memoryUsage().heapUsed;
+const MIB = 2 ** 20;
+
+test("100,000 compilations leave nothing behind", async () => {
+  // Functions as they are when they are hot, and what compiles them.
+  const jobs: (() => Code)[] = [];
+  const text = `${
+    times(20, (i) => `function f${i}(x, s) { ${times(i % 5, () => `x = x * 3 + ${i};`)} return x; }`, "\n")
   }
-  assert(compilations >= 10_000, `${compilations}`);
-  assertEquals(new Set(firsts).size, 1, "each run begins with an empty cache");
+    for (var i = 0; i < 150; i += 1) { ${times(20, (i) => `f${i}(i, "s");`)} }`;
+  await watch(text, { threshold: 100, onCompile: (compile) => jobs.push(compile) });
+  assert(jobs.length >= 20);
+
+  const world = worldWith(65536), before = world.stats();
+  const pieces = new Set<Piece>();
+  let evicted = 0;
+  const compileAll = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const place = world.place(jobs[i % jobs.length]().bytes);
+      assert(place !== null);
+      const piece: Piece = {
+        place,
+        unlink() {
+          evicted++;
+          pieces.delete(piece);
+        },
+      };
+      pieces.add(piece);
+      world.add(piece);
+      // Code that is replaced goes before its time.
+      if (i % 7 === 0) {
+        const [victim] = [...pieces].slice(pieces.size >> 1);
+        pieces.delete(victim);
+        world.remove(victim);
+      }
+    }
+  };
+  compileAll(20_000);
+  const warm = heapUsed(), full = world.stats();
+  compileAll(80_000);
+  const after = world.stats();
+  assert(evicted > 50_000, `${evicted} evicted`);
+  assert(after.pieces <= full.pieces * 2 && after.holes <= after.pieces + 1, JSON.stringify(after));
+  assertEquals([after.bytes, after.evicted - before.evicted], [before.bytes, evicted]);
+  const grown = heapUsed() - warm;
+  // If only the bytes of each were kept, these were 20 MiB, and what belongs to them many times as much.
+  assert(grown < 16 * MIB, `${grown} bytes of objects more`);
+  for (const piece of pieces) world.remove(piece);
+  assertEquals(world.stats(), { ...before, evicted: after.evicted });
+});
+
+test("1,000 programs leave nothing behind, though code of theirs is evicted", async () => {
+  const native = { cache: 36864 }, functions = 8;
+  const text = `${
+    times(functions, (i) => `function f${i}(x) { ${times(30, () => "x = x % 7 + 3;")} return x; }`, "\n")
+  }
+    var sum = 0;
+    for (var r = 0; r < 3; r += 1) { ${times(functions, (i) => `sum += f${i}(r);`)} }
+    print sum;`;
+  const { stdout } = await runUnna(text, { backend: "interp" });
+  let compilations = 0, evictions = 0, warm = 0;
+  await watch(text, { threshold: 1, native });
+  const empty = worldWith(native.cache).stats();
+  for (let run = 0; run < 1000; run++) {
+    const watched = await watch(text, { threshold: 1, native });
+    assertEquals([watched.stdout, watched.stderr], [stdout, ""]);
+    compilations += watched.compiled.length;
+    evictions += watched.events.filter(({ kind }) => kind === "evicted").length;
+    const { taken, pieces, holes } = worldWith(native.cache).stats();
+    assertEquals(
+      [taken, pieces, holes],
+      [empty.taken, empty.pieces, empty.holes],
+      "the cache is empty again",
+    );
+    if (run === 200) warm = heapUsed();
+  }
+  assert(compilations >= 5000 && evictions >= 1000, `${compilations} compilations, ${evictions} evictions`);
+  const grown = heapUsed() - warm;
+  assert(grown < 16 * MIB, `${grown} bytes of objects more`);
+});
+
+test("the profile counts on when code has been evicted", async () => {
+  const rounds = 30_000;
+  const text = `${
+    times(12, (i) => `function f${i}(x) { var y = x; ${times(40, () => "y = y % 7 + x;")} return y; }`, "\n")
+  }
+    function loop(n) { var s = 0; for (var i = 0; i < n; i += 1) s += i; return s; }
+    function called(x) { return x; }
+    for (var i = 0; i < 110; i += 1) called(i);
+    loop(110);
+    for (var i = 0; i < 110; i += 1) { ${times(12, (i) => `f${i}(i);`)} }
+    for (var i = 0; i < 50; i += 1) called(i);
+    loop(60);`;
+  const read = async (threshold: number) => {
+    const { stderr, events } = await watch(text, {
+      ...{ threshold, native: { cache: 36864 }, dump: ["profile"], json: true },
+    });
+    const lines = stderr.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    const of = (name: string) => lines.find((line) => line.function === name);
+    return { of, evicted: events.flatMap((e) => e.kind === "evicted" ? [nameOf(e.code)] : []) };
+  };
+  void rounds;
+  console.log(await read(100));
 });
 
 test("all kinds of executable memory and gates run the same program", async () => {

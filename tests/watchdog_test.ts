@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
-const ENDLESS = "print 'begun';\nfunction spin(i) { while (true) i += 1; }\nspin(0);\n";
+// Something stands before the loop, so that a place before it is not taken for the loop.
+const ENDLESS = "print 'begun';\nfunction spin(i) {\n  i = 7;\n  while (true) i += 1;\n}\nspin(0);\n";
 const BACKENDS = ["interp", "x64"];
 
 function start(args: readonly string[]): Deno.ChildProcess {
@@ -27,7 +28,7 @@ for (const backend of BACKENDS) {
     assertEquals(code, 124);
     assertEquals(stdout, "begun\n");
     assertStringIncludes(stderr, "Runtime Error: The time limit is over.");
-    assertStringIncludes(stderr, "at spin (<command line>:2:");
+    assertStringIncludes(stderr, "at spin (<command line>:4:");
   });
 
   Deno.test(`SIGTERM ends an endless loop on ${backend} and says where`, async () => {
@@ -39,7 +40,26 @@ for (const backend of BACKENDS) {
     assertEquals(code, 143);
     assertEquals(stdout, "begun\n");
     assertStringIncludes(stderr, "Runtime Error: Ended by SIGTERM.");
-    assertStringIncludes(stderr, "at spin (<command line>:2:");
+    assertStringIncludes(stderr, "at spin (<command line>:4:");
+  });
+}
+
+// Each loop leaves machine code in every round, or so often that its own count of rounds would never run out.
+for (
+  const [what, body] of [
+    ["calls a native", "clock();"],
+    ["calls a native now and then", "for (var k = 0; k < 1000; k += 1) i += 1; clock();"],
+    ["has a condition for the interpreter", "if (1.5 == [1]) i += 1;"],
+  ]
+) {
+  Deno.test(`--timeout ends an endless loop in machine code that ${what}`, async () => {
+    const code = `function spin(i) { while (true) { ${body} } }\nspin(0);`;
+    const child = start(["--backend=x64", "--timeout=0.5", "-e", code]);
+    const guard = setTimeout(() => child.kill("SIGKILL"), 60_000);
+    const ended = await finish(child);
+    clearTimeout(guard);
+    assertEquals(ended.code, 124);
+    assertStringIncludes(ended.stderr, "The time limit is over.");
   });
 }
 

@@ -4,7 +4,11 @@
 //
 // The programs are kept free of run-time errors, except in the last test, where each error is a program of its own.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { views } from "../core/memory.ts";
+import { OPCODES } from "../core/opcodes.ts";
+import { Proto } from "../core/program.ts";
+import type { Backend, Runner } from "../core/backend.ts";
 import { type RunOptions, runUnna } from "./support.ts";
 import { x64 } from "../backends/x64/mod.ts";
 
@@ -24,6 +28,46 @@ async function compare(source: string, code = 0): Promise<void> {
   for (const { name, options } of WAYS) {
     assertEquals(await runUnna(source, options), expected, name);
   }
+}
+
+/**
+ * The same, for a program that is hot for a while: and none of the opcodes, in whatever form, is left to the interpreter
+ * more than `most` times by functions.
+ */
+async function compareNative(source: string, opcodes: readonly string[], most = 0): Promise<void> {
+  await compare(source);
+  const left = await countExits(source);
+  for (const opcode of opcodes) {
+    const count = left.get(opcode) ?? 0;
+    assert(count <= most, `${opcode} was left ${count} times`);
+  }
+}
+
+/** How often functions of a program left an opcode to the interpreter, by the name of its general form. */
+async function countExits(source: string): Promise<Map<string, number>> {
+  const left = new Map<string, number>();
+  const record = (runner: Runner) => {
+    for (const { loaded, pc, count } of runner.exits!()) {
+      if (loaded.proto.name === "main") continue;
+      const { name, general = name } = OPCODES[views.I32[loaded.word + Proto.CODE + pc] & 0xFF];
+      left.set(general, count + (left.get(general) ?? 0));
+    }
+  };
+  const backend: Backend = {
+    ...x64,
+    name: "recorded",
+    open(context) {
+      const runner = x64.open(context);
+      const dispose = () => {
+        record(runner);
+        runner.dispose?.();
+      };
+      return { ...runner, dispose };
+    },
+  };
+  const plugins = [{ name: "record", doc: "Counts exits.", backends: [backend] }];
+  await runUnna(source, { backend: "recorded", threshold: 100, plugins });
+  return left;
 }
 
 // ---- operands ----------------------------------------------------------------------------------------------------
@@ -167,6 +211,123 @@ Deno.test({ name: "truth, not, minus", ignore }, async () => {
   await compare(program("return +a;", ["ints", "doubles"], NUMBERS, ["1"]));
 });
 
+/** Numbers that look random and are the same each time, in [0, 1). */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = Math.imul(state ^ state >>> 15, 0x2C1B3C6D) + 0x9E3779B9 | 0;
+    return ((state ^ state >>> 12) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A double as a literal of the language. */
+function literal(x: number): string {
+  const text = String(Math.abs(x)), sign = x < 0 || Object.is(x, -0) ? "-" : "";
+  return `(${sign}${/[.e]/.test(text) ? text : `${text}.0`})`;
+}
+
+Deno.test({ name: "remainders of doubles, to the bit", ignore }, async () => {
+  const random = randomNumbers(7);
+  const any = (range: number) =>
+    (random() < 0.5 ? -1 : 1) * (0.5 + random()) * 2 ** Math.floor((random() - 0.5) * range);
+  const pairs = Array.from(
+    { length: 600 },
+    (_, i) => i % 2 === 0 ? [any(2040), any(2040)] : [any(60), any(8)],
+  );
+  const tiny = 5e-324;
+  pairs.push([tiny, 1], [1, tiny], [1.7e308, tiny], [-6, 3], [6, -3], [-0, 5], [0.1, 0.1], [5, 1e308], [
+    -5,
+    1e308,
+  ]);
+  // A remainder is what the literal says, and a zero has the sign of the dividend.
+  await compareNative(
+    `function f(a, b) { return a % b; }
+     function any(a, b) { return a % b; }
+     function same(x, y) { return x == y && 1.0 / x == 1.0 / y; }
+     var inf = 1.0e308 * 10.0;
+     for (var i = 0; i < 150; i += 1) { f(i + 0.5, 0.75); any(i, 7); any(i + 0.5, 2); any(i, 0.75); }
+     var rows = [${pairs.map(([a, b]) => `[${[a, b, a % b].map(literal)}]`)}];
+     for (var row : rows) {
+       if (!same(f(row[0], row[1]), row[2])) print row;
+       if (!same(any(row[0], row[1]), row[2])) print row;
+     }
+     for (var x : [inf, -inf, inf - inf, 0.0, -0.0, 2.5, 7]) {
+       for (var y : [inf, -inf, inf - inf, 0.0, -0.0, 2.5]) print [x, y, f(x, y), any(x, y)];
+     }
+     print [any(9007199254740993, 4.0), any(4.5, 140737488355329), any(140737488355328, 10)];`,
+    ["MOD"],
+    10, // integers of more than 48 bits beside doubles
+  );
+});
+
+Deno.test({ name: "text of numbers, booleans and nil in joined strings", ignore }, async () => {
+  const random = randomNumbers(11);
+  const numbers = [
+    0,
+    -0,
+    1e14,
+    99999999999999,
+    99999999999999.5,
+    99999999999999.9,
+    9.99999999999999999,
+    0.1,
+    0.3,
+  ];
+  // What lies between two decimals of 14 digits, and beside that.
+  for (
+    const x of [
+      1234567890123.25,
+      1234567890123.75,
+      12345678901234.5,
+      0.5,
+      2.5,
+      1 / 1024,
+      3 / 2048,
+      33 / 65536,
+    ]
+  ) {
+    numbers.push(x, x * (1 + 2 ** -52), x * (1 - 2 ** -53));
+  }
+  for (let p = -6; p <= 16; p++) {
+    numbers.push(10 ** p, 10 ** p * (1 - 2 ** -53), 10 ** p * (1 + 2 ** -52), 10 ** p - 0.5);
+  }
+  for (let i = 0; i < 900; i++) {
+    numbers.push((random() < 0.5 ? -1 : 1) * (0.5 + random()) * 2 ** Math.floor(random() * 60 - 12));
+  }
+  for (let i = 0; i < 300; i++) numbers.push(Math.floor(random() * 2 ** 46) / 2 ** Math.floor(random() * 40));
+  await compare(`
+function after(s, x) { return s + x; }
+function before(x, s) { return x + s; }
+for (var i = 0; i < 150; i += 1) { after("s", "t"); after("s", i); before(i, "s"); }
+for (var x : [${[
+    ...numbers.map(literal),
+    ...INTS,
+    "true",
+    "false",
+    "nil",
+  ]}]) { print after("", x); print before(x, "|"); }`);
+  const texts = ["0.5", "-12.25", "1.0 / 3.0", "100.0", "true", "false", "nil", ...INTS];
+  await compareNative(
+    `function after(s, x) { return s + x; }
+     function before(x, s) { return x + s; }
+     for (var i = 0; i < 150; i += 1) { after("s", "t"); before("s", "t"); }
+     for (var i = 0; i < 200; i += 1) for (var x : [${texts}]) { after("text ", x); before(x, " text"); }
+     print after("", [1]) + before({}, "");`,
+    ["ADD"],
+    20, // portions of memory
+  );
+});
+
+Deno.test({ name: "minus and plus of integers of 64 bits", ignore }, () =>
+  compareNative(
+    `function minus(x) { return -x; }
+     function plus(x) { return +x; }
+     for (var i = 0; i < 300; i += 1) { minus(i); plus(i); minus(i + 0.5); }
+     for (var i = 0; i < 20; i += 1) for (var x : [${INTS}]) { print minus(x); print plus(x); }`,
+    ["NEG", "PLUS"],
+    20, // -2^47, whose negative has 49 bits
+  ));
+
 Deno.test({ name: "appending in place keeps older strings as they are", ignore }, () =>
   compare(`
 function build(piece, rounds) {
@@ -219,6 +380,63 @@ for (var round = 0; round < 4; round += 1) {
   m["constant"] = 1; m["constant"] += 1; print m["constant"]; m[7] = 8; print m[7]; print m["nope"];
 }
 `));
+
+Deno.test({ name: "maps: floats and large integers as keys, natively", ignore }, () =>
+  compareNative(
+    `function set(m, k, v) { m[k] = v; }
+     function get(m, k) { return m[k]; }
+     function has_(m, k) { return has(m, k); }
+     var WIDE = 140737488355328;
+     for (var round = 0; round < 3; round += 1) {
+       var m = map();
+       for (var i = 0; i < 200; i += 1) {
+         set(m, i * 1.0, i); set(m, i + 0.5, -i); set(m, WIDE + i, i + 7); set(m, (WIDE + 1000 + i) * 1.0, i + 8);
+         set(m, -WIDE - 1 - i, "n"); set(m, i * 1.0e300, "huge");
+       }
+       print length(m);
+       var sum = 0;
+       for (var i = 0; i < 200; i += 1) {
+         if (get(m, i) != i || get(m, i * 1.0) != i || get(m, i + 0.5) != -i) print ["small", i];
+         if (get(m, WIDE + i) != i + 7 || get(m, (WIDE + i) * 1.0) != i + 7) print ["large", i];
+         if (get(m, WIDE + 1000 + i) != i + 8 || get(m, -WIDE - 1.0 - i) != "n") print ["larger", i];
+         if (has_(m, -i - 0.5) || has_(m, WIDE + 500 + i) || has_(m, (WIDE + 500 + i) * 1.0)) print ["absent", i];
+         if (has_(m, i) && has_(m, i * 1.0e300) && has_(m, WIDE + i * 1.0)) sum += 1;
+       }
+       print [sum, get(m, -0.0), get(m, 9.3e18), get(m, ${INTS.at(-1)})];
+       print m;
+       for (var k : keys(m)) if (type(k) != "int" && k < 1.0e300) remove(m, k);
+       for (var i = 0; i < 900; i += 1) set(m, WIDE * 2.0 + i, i);
+       print m;
+     }`,
+    ["GET_INDEX", "SET_INDEX", "HAS"],
+    40, // portions of memory, and maps that do not fit one
+  ));
+
+Deno.test({ name: "maps: a million entries leave native code only for memory", ignore }, async () => {
+  const fill = (entries: number) => `
+    function fill(n) { var m = map(); for (var i = 0; i < n; i += 1) m[i * 7] = i; return m; }
+    for (var i = 0; i < 120; i += 1) fill(i);
+    var m = fill(${entries});
+    print length(m); print m[21]; print m[${entries} * 7 - 7]; print m[1];
+    for (var i = 0; i < ${entries}; i += 10) remove(m, i * 7);
+    for (var i = 0; i < ${entries}; i += 10) m[-i - 1] = i;
+    var sum = 0;
+    for (var k : m) sum += m[k];
+    print sum;`;
+  await compare(fill(300));
+  const source = fill(1_000_000), heap = 256 << 20;
+  assertEquals(
+    await runUnna(source, { backend: "x64", heap }),
+    await runUnna(source, { backend: "interp", heap }),
+  );
+  const left = await countExits(
+    `function fill(n) { var m = map(); for (var i = 0; i < n; i += 1) m["k" + i] = i; return m; }
+     for (var i = 0; i < 3000; i += 1) fill(1 + i % 200);
+     print length(fill(400000));`,
+  );
+  const exits = left.get("SET_INDEX") ?? 0;
+  assert(exits > 0 && exits < 1500, `${exits} for 3000 maps`);
+});
 
 Deno.test({ name: "arrays: get, set, push, pop, append by index, beyond the end", ignore }, () =>
   compare(`
@@ -309,6 +527,51 @@ for (var i = 0; i < 60; i += 1) {
   print g(); print h(); print g(); print none()();
 }
 `));
+
+Deno.test(
+  { name: "calls with a window that a byte does not reach, and with many arguments", ignore },
+  async () => {
+    const names = (count: number, name: string) => Array.from({ length: count }, (_, i) => name + i);
+    await compareNative(
+      `struct P { x; y; }
+     function add(a, b) { return a + b; }
+     function many(${names(300, "p")}) { return p0 + p299; }
+     function far(n) {
+       ${names(270, "v").map((v) => `var ${v} = n;`).join(" ")}
+       return add(v269, n) + many(${names(300, "").map((_, i) => i === 299 ? "n" : `${i}`)});
+     }
+     function deep(n) { ${
+        names(260, "v").map((v) => `var ${v};`).join(" ")
+      } v259 = n; if (n == 0) return 0; return v259 + deep(n - 1); }
+     for (var i = 0; i < 400; i += 1) far(i);
+     print far(1); print far(0.5); print far("s");
+     print deep(200);
+     function other(f) { ${names(270, "v").map((v) => `var ${v} = 1;`).join(" ")} return f(v269, 2); }
+     for (var i = 0; i < 300; i += 1) other(add);
+     print other(P); print other(ucoreMath.max);`,
+      ["CALL_FAR"],
+      10, // before callees are compiled, and where they are something else
+    );
+  },
+);
+
+Deno.test({ name: "awaiting what is there already", ignore }, () =>
+  compareNative(
+    `async function now(x) { return x; }
+     async function later(x) { ucoreTimer.sleep(0); return x; }
+     async function pass(x) { return await x; }
+     function plain(x) { return await x; }
+     var done = now("done");
+     for (var i = 0; i < 300; i += 1) { plain(i); plain(done); plain([i]); pass(done); }
+     print [plain(1), plain(0.5), plain("s"), plain(nil), plain(done), plain(now(now(5))), await pass(later(7))];
+     var slow = later("slow");
+     print plain(slow); print plain(slow);
+     async function failing() { return nil - 1; }
+     async function caught() { var f = failing(); ucoreTimer.sleep(0); return 1; }
+     print await later(await pass(later(later(3))));`,
+    ["AWAIT"],
+    8, // those that wait
+  ));
 
 Deno.test({ name: "natives that are known, and others in their place", ignore }, async () => {
   for (const call of ["ucoreMath.sqrt(a)", "ucoreMath.floor(a)", "ucoreMath.abs(a)", "int(a)", "float(a)"]) {

@@ -482,9 +482,9 @@ const withInt = (place: Place, template: Template): Row => (facts) =>
 const withDouble = (place: Place, template: Template): Row => (facts) =>
   isDoubleConstant(facts, place) ? template : null;
 
-/** Jumps on a boolean. */
-function jumpOnTruth(condition: Condition): Template {
-  return {
+/** Jumps on a boolean, or on an integer, of which 0 alone is false. */
+function jumpOnTruth(condition: "e" | "ne"): Row {
+  const ofBool: Template = {
     slots: ["a"],
     write(asm, site) {
       asm.cmp(high(site.a), HI_BOOL);
@@ -492,6 +492,16 @@ function jumpOnTruth(condition: Condition): Template {
       asm.cmp(low(site.a), 0);
       jumpIf(asm, site, condition);
     },
+  };
+  const ofInt: Template = {
+    write(asm, site) {
+      asm.cmp(intIn(asm, site, site.a, rax), 0);
+      jumpIf(asm, site, condition);
+    },
+  };
+  return (facts) => {
+    const known = facts.known("a");
+    return known === null ? ofBool : known === "int" ? ofInt : null;
   };
 }
 
@@ -902,7 +912,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
 
 /** Homes and templates for loops whose numbers live in machine registers. */
 export const LOOPS: LoopTarget<Asm, Label> = {
-  homes: { int: INT_HOMES.length, double: DOUBLE_HOMES.length },
+  homes: { int: INT_HOMES.map(({ name }) => name), double: DOUBLE_HOMES.map(({ name }) => name) },
   templates: TEMPLATES as LoopTarget<Asm, Label>["templates"],
   check(asm, register, type, other) {
     asm.cmp(qword(R(register)), type === "int" ? r14 : rbp);

@@ -38,6 +38,7 @@ import type { X64Assembler } from "./assembler.ts";
 import type { Label } from "./operands.ts";
 import type { Fault } from "./gate.ts";
 import { describeFault } from "./report.ts";
+import { POLL_ROUNDS } from "./stubs.ts";
 import type { NativeWorld, Piece } from "./world.ts";
 
 const { I32, F64 } = views;
@@ -51,6 +52,8 @@ interface Installed extends Piece {
   readonly exits: Int32Array;
   /** Exits since the last look. */
   recent: number;
+  /** Whether what was to take its place had no room. */
+  isLast: boolean;
   /** How often the function has been compiled. */
   readonly compilation: number;
 }
@@ -76,6 +79,7 @@ export function createRunner(
 ): Runner {
   const { opcodes, count, compileHot, threshold } = context;
   const { gate, memory, resume } = world;
+  I32[Control.ROUNDS] = POLL_ROUNDS;
   const installed = new Map<number, Installed>();
   const refused = new Set<number>();
   /** Looks left, of functions whose code was evicted. */
@@ -180,6 +184,7 @@ export function createRunner(
       entries,
       exits,
       recent: 0,
+      isLast: false,
       compilation,
       unlink: () => unlink(proto, piece),
     };
@@ -265,6 +270,8 @@ export function createRunner(
           ) {
             return stop;
           }
+          // A loop may leave in every round, and never come to where it would have a look at the outside by itself.
+          if (--I32[Control.ROUNDS] < 0) return poll(machine);
           break;
         }
         case Request.CALL:
@@ -273,11 +280,17 @@ export function createRunner(
           }
           break;
         case Request.POLL:
-          refine(machine.proto);
-          return Stop.POLL;
+          return poll(machine);
       }
     }
     return Stop.NONE;
+  }
+
+  /** A loop wants a look at the outside. That is a sample of where time goes, too. */
+  function poll(machine: Machine): number {
+    I32[Control.ROUNDS] = POLL_ROUNDS;
+    refine(machine.proto);
+    return Stop.POLL;
   }
 
   /** Takes note of an exit; compiles the function anew when it has exited often, and something has been learnt. */
@@ -291,18 +304,19 @@ export function createRunner(
     }
     if (++piece.recent < PATIENCE << piece.compilation) return;
     piece.recent = 0;
-    if (piece.compilation >= COMPILATIONS_MAX || !hasLearnt(proto, piece.code)) return;
-    // Code that does not fit the cache will not fit it next time either: the function stays with what it has.
-    if (!compile(proto, piece.compilation + 1, isPlanned(piece))) piece.recent = -Infinity;
+    if (piece.isLast || piece.compilation >= COMPILATIONS_MAX || !hasLearnt(proto, piece.code)) return;
+    compileAgain(proto, piece, isPlanned(piece));
   }
 
-  /**
-   * A loop has run for so long that it wants a look at the outside. That is a sample of where time goes: such a function's
-   * loops are worth a second version.
-   */
+  /** Code that does not fit the cache will not fit it next time either: the function stays with what it has. */
+  function compileAgain(proto: number, piece: Installed, plansLoops: boolean): void {
+    if (!compile(proto, piece.compilation + 1, plansLoops)) piece.isLast = true;
+  }
+
+  /** Gives the loops of a function in which time is spent a second version. */
   function refine(proto: number): void {
     const piece = installed.get(proto);
-    if (piece !== undefined && !isPlanned(piece)) compile(proto, piece.compilation + 1, true);
+    if (piece !== undefined && !piece.isLast && !isPlanned(piece)) compileAgain(proto, piece, true);
   }
 
   function isPlanned({ code }: Installed): boolean {

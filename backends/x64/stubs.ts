@@ -38,8 +38,8 @@ import {
 
 const { I32 } = views;
 
-/** Rounds of native loops between two looks at the outside. */
-const POLL_ROUNDS = 1 << 18;
+/** Rounds of native loops between two looks at the outside. They go on counting where code is left in between. */
+export const POLL_ROUNDS = 1 << 18;
 
 /** Room for the stubs. */
 export const STUB_BYTES = 256;
@@ -68,7 +68,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.lea(r12, mem(rbx, r12, 4));
   asm.mov(r14, imm64(0, HI_UINT));
   asm.mov(rbp, imm64(0, HI_DOUBLE_END | 0));
-  asm.mov(r13d, POLL_ROUNDS);
+  asm.mov(r13d, control(Control.ROUNDS));
   asm.mov(eax, control(Control.TARGET));
   asm.add(rax, r15);
   asm.jmp(rax);
@@ -102,6 +102,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
 
   // eax = request, ecx = pc, r12 = window; the proto word has been stored.
   asm.bind(leave);
+  asm.mov(control(Control.ROUNDS), r13d);
   asm.mov(control(Control.REQUEST), eax);
   asm.mov(control(Control.NATIVE_PC), ecx);
   asm.sub(r12, rbx);

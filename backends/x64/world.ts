@@ -15,7 +15,7 @@ import {
   openLibc,
   type Refusal,
 } from "./memory.ts";
-import { createCodeCache, type Place } from "./cache.ts";
+import { type CacheStats, createCodeCache, type Place } from "./cache.ts";
 import {
   createMachineStack,
   type FaultHandler,
@@ -53,6 +53,8 @@ export interface NativeWorld {
   add(piece: Piece): void;
   /** Gives a place back. */
   remove(piece: Piece): void;
+  /** What the cache holds. */
+  stats(): CacheStats;
 }
 
 /** Bytes of machine code that are kept unless it is said otherwise. */
@@ -129,6 +131,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
     remove(piece) {
       if (pieces.delete(piece)) cache.free(piece.place);
     },
+    stats: cache.stats,
   };
   return world;
 }

@@ -107,7 +107,12 @@ export const opcode: Lab<Input> = defineLab<Input>({
     return async ({ program, native }) => {
       let exits = 0;
       const run: LabRun = native
-        ? { backend: "x64", threshold: 2, plugins: [reader, countExits((count) => exits = count)] }
+        ? {
+          backend: "x64",
+          threshold: 2,
+          mayHang: true,
+          plugins: [reader, countExits((count) => exits = count)],
+        }
         : { plugins: [reader] };
       const { stdout, stderr } = await tools.run(program, run);
       if (stderr !== "") return stderr.split("\n")[0];

@@ -95,7 +95,7 @@ const nops = (times: number): Item => ({ op: "nop", times });
 
 function makeQuestion(random: Random): Question<Draft> {
   const kind = random.pick([FORWARD, BACKWARD, SHORT, END, RANGE]);
-  const near = random.int(1, 60), far = random.int(200, 70000);
+  const near = random.int(1, 60), far = random.int(200, 3000);
   const long = random.pick(["jmp", "je"] as const), short = random.pick(["jmp short", "je short"] as const);
   switch (kind) {
     case FORWARD:

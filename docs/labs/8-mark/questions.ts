@@ -52,13 +52,14 @@ function describe(found: readonly number[]): string {
 
 function makeQuestion(random: Random): Question<Input> {
   const size = random.int(2, 9), kind = random.pick([REACH, NONE, SHARED, CIRCLES]);
-  const heap = Array.from({ length: size }, (_, i) =>
-    Array.from({ length: random.int(0, 3) }, () => {
-      // Forward only, unless circles are what it is about.
-      if (kind === CIRCLES) return random.int(1, size);
+  const heap = Array.from({ length: size }, (_, i) => {
+    // References lead forward only, unless circles are what it is about; so the last object has none.
+    const count = kind === CIRCLES || i + 1 < size ? random.int(0, 3) : 0;
+    return Array.from({ length: count }, () => {
       if (kind === NONE && random.int(0, 1) === 0) return 0;
-      return i + 1 < size ? random.int(i + 2, size) : 0;
-    }));
+      return kind === CIRCLES ? random.int(1, size) : random.int(i + 2, size);
+    });
+  });
   const roots = Array.from({ length: random.int(1, 2) }, () => random.int(kind === NONE ? 0 : 1, size));
   return ask(kind, heap, roots);
 }
