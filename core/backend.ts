@@ -59,7 +59,7 @@ export interface Site<L = unknown> {
   readonly backward: boolean;
   /** A place that leaves this instruction to the interpreter. */
   exit(reason: ExitReason): L;
-  /** A place that leaves at the instruction's target, for a look at the outside. */
+  /** A place that leaves for a look at the outside, at the instruction's target; at itself, if it does not jump. */
   poll(): L;
   /** Lets `write` write code that stands behind all instructions, where what is rare is not in the way. */
   outside(write: () => void): void;
@@ -236,12 +236,12 @@ export interface Assembled {
   readonly bytes: Uint8Array;
   /** Offset of each label; undefined where nothing has bound it. */
   readonly labels: readonly (number | undefined)[];
-  /** What each label is called. */
-  readonly labelNames: readonly string[];
+  /** What a label is called. */
+  labelName(label: number): string;
   /** The holes, in the order of their offsets. */
   readonly fixups: readonly Fixup[];
-  /** What templates said about instructions, by offset. */
-  readonly remarks: ReadonlyMap<number, string>;
+  /** What a template has said about the instruction at an offset. */
+  remarkAt(offset: number): string | undefined;
   /** Offsets of data, eight bytes each, which a listing would take for instructions. */
   readonly data: ReadonlySet<number>;
 }
@@ -299,8 +299,8 @@ export interface Code {
   readonly entries: Int32Array;
   /** All exits by number. */
   readonly exits: readonly Exit[];
-  /** What the holes were filled with; made anew each time it is asked for. */
-  readonly patches: readonly Patch[];
+  /** What the holes were filled with. */
+  patches(): readonly Patch[];
 }
 
 /** What a listing may know of machine code beyond the bytes; all by offset into them. */
@@ -359,6 +359,8 @@ export interface Target<A extends Assembler<L>, L> {
   readonly loops?: LoopTarget<A, L>;
   /** Writes the code of exit number `index`: the interpreter does the instruction at `pc`, a word. */
   exit(asm: A, index: number, pc: number): void;
+  /** Writes code that counts a round, and goes to `poll` when it is time for a look at the outside. */
+  round(asm: A, poll: L): void;
   /** Writes the code by which a loop leaves for a look at the outside, to go on at `pc`. */
   poll(asm: A, pc: number): void;
   /** Writes the code that leaves at a callee without native code. */

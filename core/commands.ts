@@ -231,8 +231,10 @@ export interface VerifyOptions {
   readonly write: (text: string) => void;
 }
 
-/** Programs that a plugin is verified with beside the language suite, and seeds are below this. */
-const VERIFY_PROGRAMS = 100, SEEDS = 1_000_000_000;
+/** Programs that a plugin is verified with beside the language suite, and the milliseconds that each may run. */
+const VERIFY_PROGRAMS = 100, VERIFY_PATIENCE = 10_000;
+/** Seeds are below this. */
+const SEEDS = 1_000_000_000;
 
 /**
  * Holds a plugin to what plugins promise, as `cli.ts plugin verify` does. Gives whether nothing wrong was found.
@@ -253,6 +255,7 @@ export async function verify(plugin: Plugin, options: VerifyOptions): Promise<bo
     suite: await readSuite(views.splitSuite),
     programs,
     seed: options.seed ?? Math.floor(Math.random() * SEEDS),
+    patience: VERIFY_PATIENCE,
   };
   if (!json) write(views.printHeader(cx));
   const results = [];

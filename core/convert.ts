@@ -91,6 +91,11 @@ export interface Handle {
   release(): void;
 }
 
+/** A string of a program as text; bytes that are not UTF-8 become replacement characters. */
+export function hostText(value: HostValue): string {
+  return typeof value === "string" ? value : new TextDecoder().decode(value as Uint8Array);
+}
+
 /** Makes a number go in as a float: `float(2)` is 2.0, `2` would be an int. */
 export function float(value: number): FloatValue {
   return { kind: "float", value };

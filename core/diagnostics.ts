@@ -141,7 +141,8 @@ export const DIAGNOSTICS = {
   },
   U0151: {
     severity: "error",
-    text: (d: { path: string; because: string }) => `Could not open file "${d.path}". ${d.because}`.trimEnd(),
+    text: (d: { path: string; because: string }): string =>
+      `Could not open file "${d.path}". ${d.because}`.trimEnd(),
   },
   U0152: {
     severity: "error",

@@ -353,7 +353,7 @@ async function partsOfPass(cx: ExplainContext, pass: OwnedPass["pass"]): Promise
       ...options,
     }, ({ dumps }): ExplainedPart => ({
       title: `${title}: ${dump}`,
-      text: shorten(dumps.find((each) => each.kind === dump)?.text ?? "(nothing)", 200),
+      text: shorten(dumps.findLast((each) => each.kind === dump)?.text ?? "(nothing)", 200),
     }));
   };
   const before = await show("before", from, [...own, ...later]), after = await show("after", to, later);

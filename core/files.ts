@@ -1,5 +1,6 @@
 /**
- * Source files on disk: reading them, and finding the file that an import means. What is in them does not matter here.
+ * Files on disk: reading sources, finding the file that an import means, and what a failure is to a running program. What
+ * is in files does not matter here.
  */
 
 import { type Diagnostic, DIAGNOSTICS, makeDiagnostic } from "./diagnostics.ts";
@@ -54,6 +55,28 @@ function reasonOf(error: unknown): string {
 /** The folder of a path, with the separator at its end; empty for a bare name. */
 function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+/**
+ * What `work` gives, or `failure` where the world refuses: a program can deal with that. What Deno was not allowed to do is
+ * thrown, since no program can do anything about it.
+ */
+export function attempt<T>(work: () => T, failure: T): T {
+  try {
+    return work();
+  } catch (error) {
+    return unlessForbidden(error, failure);
+  }
+}
+
+/** The same for work that takes its time. */
+export function attemptAsync<T>(work: () => Promise<T>, failure: T): Promise<T> {
+  return work().catch((error: unknown) => unlessForbidden(error, failure));
+}
+
+function unlessForbidden<T>(error: unknown, failure: T): T {
+  if (error instanceof Deno.errors.NotCapable) throw error;
+  return failure;
 }
 
 /** Where a path of a running program lies: relative ones are relative to `directory`, that of its main file. */

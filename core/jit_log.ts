@@ -6,6 +6,7 @@
  *     compiled  fib, fib.unna:1, 1014 bytes in 231 µs
  *     patched   fib, fib.unna:1, 45 holes
  *     exit      fib, fib.unna:2, pc 7, overflow, once
+ *     compiled  fib, fib.unna:1, 1390 bytes in 310 µs, for the second time, with 1 loop in registers
  */
 
 import type { LoadedFunction } from "./machine.ts";
@@ -32,8 +33,8 @@ export function tellEvent(event: JitEvent): Told[] {
     case "compiled": {
       const { code, microseconds, compilation } = event, { loaded } = code.hot;
       const again = compilation === 1 ? "" : `, for the ${ordinal(compilation)} time`;
-      const loops = count(code.hot.loops?.length ?? 0);
-      const registers = loops === "" ? "" : `, with ${loops} in registers`;
+      const loops = code.hot.loops?.length ?? 0;
+      const registers = loops === 0 ? "" : `, with ${loops} ${loops === 1 ? "loop" : "loops"} in registers`;
       const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}${registers}`;
       const holes = code.draft.fixups.length;
       return [

@@ -92,7 +92,7 @@ function outsideName({ kind, exit, pc }: Outside, draft: Draft): string {
     case "interpret":
       return "interpret the callee";
     case "loop":
-      return "into the loop";
+      return "the loop";
     case "instruction":
       return `pc ${pc} in the loop`;
     default:
@@ -104,7 +104,7 @@ function outsideName({ kind, exit, pc }: Outside, draft: Draft): string {
 function placeNames(draft: Draft): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   draft.labels.forEach((offset, label) => {
-    if (offset !== undefined) names.set(offset, draft.labelNames[label]);
+    if (offset !== undefined) names.set(offset, draft.labelName(label));
   });
   // From behind: of several instructions without code of their own, the first one gives the name.
   for (let pc = draft.entries.length - 1; pc >= 0; pc--) {
@@ -117,13 +117,13 @@ function placeNames(draft: Draft): ReadonlyMap<number, string> {
 /** What a listing of a function's machine code may know beyond the bytes. */
 export function listingContextOf(draft: Draft): ListingContext {
   const names = placeNames(draft), instructions = new Set(draft.entries);
-  for (const { kind, offset } of draft.outside) { if (kind === "instruction") instructions.add(offset); }
+  for (const { kind, offset } of draft.outside) if (kind === "instruction") instructions.add(offset);
   const wanted = new Map(draft.fixups.map(({ offset, label }) => [offset, draft.labels[label]]));
   return {
     placeName: (to, hole) => names.get(wanted.get(hole) ?? to),
     isData: (offset) => draft.data.has(offset),
     // The first remark of an instruction is its name, which stands beside it anyway.
-    commentAt: (offset) => instructions.has(offset) ? undefined : draft.remarks.get(offset),
+    commentAt: (offset) => instructions.has(offset) ? undefined : draft.remarkAt(offset),
     wordName: wordNames(draft.hot),
     valueName: valueNames(draft.hot),
   };
@@ -185,9 +185,11 @@ export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Se
         ? "behind the instructions"
         : null;
       const instruction = kind === "instruction" ? instructions.find((listed) => listed.pc === pc)! : null;
-      const title = instruction === null
-        ? `${outsideName(piece, draft)}${place}`
-        : `${nameOf(instruction)} in the loop`;
+      const title = instruction !== null
+        ? `${nameOf(instruction)} in the loop`
+        : kind === "loop"
+        ? "the way in"
+        : `${outsideName(piece, draft)}${place}`;
       return { part, heading, instruction, pc, offset, title };
     }),
   ];
@@ -208,7 +210,8 @@ function describeLoop(head: number, { hot }: Draft, { target }: ViewContext): st
     const own = (["int", "double"] as const).flatMap((type) => names[type][homes[type][register]] ?? []);
     if (own.length > 0) where.push(`r${register} in ${own.join(" or ")}`);
   }
-  return `the loop of pc ${instructions[first - 1].pc} again, with numbers in registers: ${where.join(", ")}`;
+  const what = first === 0 ? "the function" : `the loop of pc ${instructions[first - 1].pc}`;
+  return `${what} again, with numbers in registers: ${where.join(", ")}`;
 }
 
 /** Sections as two columns, below the source lines that they come from. */
@@ -387,7 +390,7 @@ export interface ListedPatch {
 /** What jump-patch has changed, in the order of the offsets. */
 export function listPatches(code: Code): ListedPatch[] {
   const { draft } = code, names = placeNames(draft), places = makePlaces(draft);
-  return code.patches.map(({ offset, before, after }, i) => {
+  return code.patches().map(({ offset, before, after }, i) => {
     const { label, kind } = draft.fixups[i], to = draft.labels[label]!;
     // From which instruction the way leads where.
     const reason = `${kind} from ${places(offset)} to ${names.get(to) ?? hex(to)}, at ${hex(to)}`;
@@ -507,10 +510,9 @@ export function checkDraft(draft: Draft): void {
  * @throws {Error} if a pass has made something else
  */
 export function checkCode(code: Code): void {
-  const { draft, bytes } = code, view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length !== draft.bytes.length) {
-    throw new Error(`${bytes.length} bytes were made of ${draft.bytes.length}`);
-  }
+  const { draft, bytes } = code, before = draft.bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length !== before.length) throw new Error(`${bytes.length} bytes were made of ${before.length}`);
   // Holes are in the order of their offsets; between them, nothing has changed.
   let at = 0;
   for (const { offset, size, end, label } of draft.fixups) {
@@ -525,7 +527,7 @@ export function checkCode(code: Code): void {
 
   function checkSame(from: number, to: number): void {
     for (let i = from; i < to; i++) {
-      if (bytes[i] !== draft.bytes[i]) throw new Error(`The byte at ${i}, which is in no hole, has changed`);
+      if (bytes[i] !== before[i]) throw new Error(`The byte at ${i}, which is in no hole, has changed`);
     }
   }
 }

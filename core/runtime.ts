@@ -700,24 +700,29 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     }
   }
 
-  function compileFile(source: SourceFile): Compilation {
-    const compilation = recording === null ? runPasses(driver, source) : compileNoted(source, recording);
+  function compileFile(source: SourceFile, rules: readonly SyntaxRule[] = driver.rules): Compilation {
+    const own = { ...driver, rules };
+    const compilation = recording === null ? runPasses(own, source) : compileNoted(own, source, recording);
     for (const { name } of compilation.program.protos) functionNames.add(name);
     return compilation;
   }
 
-  function compileNoted(source: SourceFile, { modules }: Recording): Compilation {
+  function compileNoted(own: DriverOptions, source: SourceFile, { modules }: Recording): Compilation {
     const noted: Recording["modules"][number] = { source, tree: null, program: null };
     modules.push(noted);
-    const compilation = compileSeen(source, (tree) => noted.tree = tree);
+    const compilation = compileSeen(own, source, (tree) => noted.tree = tree);
     noted.program = compilation.program;
     return compilation;
   }
 
   /** Compiles a file; `see` is given its tree on the way, the last one if passes make several. */
-  function compileSeen(source: SourceFile, see: (tree: Artifacts["ast"]) => void): Compilation {
+  function compileSeen(
+    own: DriverOptions,
+    source: SourceFile,
+    see: (tree: Artifacts["ast"]) => void,
+  ): Compilation {
     return runPasses({
-      ...driver,
+      ...own,
       notify<Hook extends "passStart" | "passEnd">(hook: Hook, event: EventOf<Hook>, to: Diagnostics) {
         if ("kind" in event && event.kind === "ast") see(event.artifact as Artifacts["ast"]);
         registry.notify(hook, event, to);
@@ -736,7 +741,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     const diagnostics = createDiagnostics();
     let tree: Artifacts["ast"] | null = null;
     try {
-      const { diagnostics: reported } = compileSeen(source, (made) => tree = made);
+      const { diagnostics: reported } = compileSeen(driver, source, (made) => tree = made);
       reported.forEach(diagnostics.add, diagnostics);
     } catch (error) {
       if (!(error instanceof CompileFailure)) throw error;
@@ -805,7 +810,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       }
     }
     if (dumps.length === 0 && !json) {
-      const { functionName } = options, what = functionName === undefined ? "Nothing" : `'${functionName}' never`;
+      const { functionName } = options,
+        what = functionName === undefined ? "Nothing" : `'${functionName}' never`;
       return `${what} became hot; there is no machine code\n`;
     }
     return reports.printDumps(dumps, json);
@@ -872,7 +878,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
         if (isDiagnostic(source)) throw new CompileFailure([source]);
         return compileFile(source).program;
       },
-      compileText: (path, text) => compileFile(makeSource(path, text)).program,
+      // What is built in is written in the language as it is: a word that a plugin adds may be a name there.
+      compileText: (path, text) => compileFile(makeSource(path, text), []).program,
       report: (failure) => failure.diagnostics.forEach(tell),
       now: () => performance.now(),
       ...(isWatched ? { tick: (machine) => stopWhenTold(machine, own.watchdog) } : {}),

@@ -87,11 +87,13 @@ export function printTree(root: Node): string {
       if (typeof part === "string") line += part;
       else if (part.sort !== "list") print(part);
       else {
+        // A list in a list is more of the same; one in a statement stands between its braces.
+        const deeper = node.sort === "list" ? 0 : 1;
         end();
-        depth++;
+        depth += deeper;
         print(part);
         end();
-        depth--;
+        depth -= deeper;
       }
       if (node.sort === "list") end();
     }
@@ -125,11 +127,31 @@ const DEPTH_MAX = 60;
 
 /** The tree of a text, given its syntax tree, whose places in the text say where the pieces are. */
 export function treeOf(text: string, root: Ast): Node {
-  return { sort: "list", parts: piecesOf(text, childrenOf(root), 0, text.length, DEPTH_MAX).filter(isPiece) };
+  return listOf(text, childrenOf(root), 0, text.length, DEPTH_MAX) ?? { sort: "statement", parts: [text] };
 }
 
 function isPiece(part: string | Node): part is Node {
   return typeof part !== "string";
+}
+
+/** Statements as pieces; null if they do not stand one after the other, as what the rule of a plugin has made up. */
+function listOf(
+  text: string,
+  statements: readonly AstNode[],
+  start: number,
+  end: number,
+  depth: number,
+): Node | null {
+  const parts: Node[] = [];
+  let at = start;
+  for (const each of statements) {
+    if (each.start < at || each.end > end || each.end <= each.start) return null;
+    at = each.end;
+    const [first, ...others] = pieceOf(text, each, depth - 1);
+    const isOne = others.length === 0 && isPiece(first);
+    parts.push(isOne ? first : { sort: "statement", parts: [first, ...others] });
+  }
+  return { sort: "list", parts };
 }
 
 /** The children of a node in the order of the text. What rules of plugins make need not stand in any order. */
@@ -155,7 +177,11 @@ function piecesOf(
     // A child that lies elsewhere is one that a rule has made up.
     if (child.start < at || child.end > end || child.end <= child.start) continue;
     if (child.start > at) parts.push(text.slice(at, child.start));
-    parts.push(...pieceOf(text, child, depth - 1));
+    // A declaration of a function is one piece, not a statement and an expression of the same text.
+    const isAll = child.start === start && child.end === end;
+    parts.push(
+      ...isAll ? piecesOf(text, childrenOf(child), start, end, depth - 1) : pieceOf(text, child, depth - 1),
+    );
     at = child.end;
   }
   if (end > at) parts.push(text.slice(at, end));
@@ -165,11 +191,11 @@ function piecesOf(
 function pieceOf(text: string, node: AstNode, depth: number): (string | Node)[] {
   const { kind, start, end } = node;
   if (depth <= 0) return [text.slice(start, end)];
-  const parts = piecesOf(text, childrenOf(node), start, end, depth);
   if (kind === "Block" && text[start] === "{" && text[end - 1] === "}") {
-    return ["{", { sort: "list", parts: parts.filter(isPiece) }, "}"];
+    const inside = listOf(text, childrenOf(node), start + 1, end - 1, depth);
+    return inside === null ? [text.slice(start, end)] : ["{", inside, "}"];
   }
-  if (kind === "Block") return [{ sort: "statement", parts }];
+  const parts = piecesOf(text, childrenOf(node), start, end, depth);
   if (NEITHER.has(kind)) return parts;
   return [{ sort: STATEMENTS.has(kind) ? "statement" : "expression", parts }];
 }

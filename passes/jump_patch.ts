@@ -41,9 +41,7 @@ export function patchJumps(draft: Draft): Code {
     entries: draft.entries,
     exits: draft.exits,
     // Both versions are there, so the log costs nothing unless somebody reads it.
-    get patches() {
-      return draft.fixups.map((fixup) => patchOf(draft, bytes, fixup));
-    },
+    patches: () => draft.fixups.map((fixup) => patchOf(draft, bytes, fixup)),
   };
 }
 

@@ -52,7 +52,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   const { instructions, homes, isLive } = plan;
   const pcOf = (index: number) => instructions[index]?.pc ?? -1;
   const indexAt = new Map(instructions.map(({ pc }, index) => [pc, index]));
-  const head = instructions[plan.first - 1].pc;
+  const head = plan.first === 0 ? -1 : instructions[plan.first - 1].pc;
   const labels = new Map<number, L>();
   for (let index = plan.first; index <= plan.last; index++) labels.set(index, asm.label());
 

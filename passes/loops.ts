@@ -15,7 +15,7 @@
  * Both versions work on the same slots, so a guard that fails stores what is only in homes, and goes on with the very same
  * instruction in the version of templates, which can do everything. At the head the loop changes over again.
  *
- * What is planned: the innermost loops, the types that their registers have at the head (guessed from what the
+ * What is planned: the innermost loops (and functions without loops, whose calls are their rounds), the types that their registers have at the head (guessed from what the
  * instructions take, and kept if every way back to the head has them again), and which registers have homes. What
  * instructions take and give, the target says; here is the data flow only. Of each instruction's state follows how it is
  * written, in loop_code.ts.
@@ -160,26 +160,31 @@ export function planLoops(
   instructions.forEach(({ pc }, index) => indexOf[pc] = index);
   let liveness: Liveness | null = null;
   const plans: LoopPlan[] = [];
+  const plan = (first: number, last: number) => {
+    liveness ??= findLiveness(instructions, indexOf, registers);
+    const made = planLoop(
+      { instructions, first, last, indexOf, registers, liveness, word: loaded.word },
+      loops,
+    );
+    if (made !== null) plans.push(made);
+  };
+  // Of a function without loops, the calls are the rounds. It has to call nobody: what it calls would use its homes.
+  const isLeaf = !instructions.some(({ row }) => row.name === "LOOP" || row.operands.A === "window");
+  if (isLeaf) plan(0, instructions.length - 1);
   for (const [index, { row, pc }] of instructions.entries()) {
     if (row.name !== "LOOP") continue;
     const last = instructions.findLastIndex(({ to }) => to === pc);
     const isInnermost = last > index &&
       !instructions.slice(index + 1, last).some((each) => each.row.name === "LOOP");
-    if (!isInnermost) continue;
-    liveness ??= findLiveness(instructions, indexOf, registers);
-    const plan = planLoop(
-      { instructions, first: index + 1, last, indexOf, registers, liveness, word: loaded.word },
-      loops,
-    );
-    if (plan !== null) plans.push(plan);
+    if (isInnermost) plan(index + 1, last);
   }
   return plans;
 }
 
-/** A loop, and what is known of its function. */
+/** A loop, or the whole of a function without any, and what is known of its function. */
 interface Loop {
   readonly instructions: readonly Decoded[];
-  /** Indices of the first instruction behind LOOP, and of the last jump back. */
+  /** Indices of the first instruction, behind LOOP if it is a loop, and of the last jump back, or the last of all. */
   readonly first: number;
   readonly last: number;
   readonly indexOf: Int32Array;
@@ -213,7 +218,8 @@ function planLoop(
   { homes: rooms, templates }: Pick<LoopTarget<unknown, unknown>, "homes" | "templates">,
 ): LoopPlan | null {
   const { instructions, first, last, indexOf, registers, liveness, word } = loop;
-  const head = indexOf[instructions[first - 1].pc];
+  /** Index of LOOP; nothing leads back to the beginning of a function. */
+  const head = first - 1;
   const homes: Record<NumberType, Int8Array> = {
     int: new Int8Array(registers).fill(-1),
     double: new Int8Array(registers).fill(-1),
@@ -239,9 +245,12 @@ function planLoop(
   };
 
   // Types first, for which no home is needed; then the homes of those that are used most; then where they hold.
-  let start: State = new Uint8Array(registers).fill(ENTRY);
-  run(start);
-  start = start.map((_, register) => liveness.isLive(first, register) ? wanted[register] | ENTRY : ENTRY);
+  let start: State = new Uint8Array(registers);
+  if (head >= 0) {
+    start.fill(ENTRY);
+    run(start);
+    start = start.map((_, register) => liveness.isLive(first, register) ? wanted[register] | ENTRY : ENTRY);
+  }
   start = settle(start);
   for (const type of ["int", "double"] as const) {
     const ranked = [...uses[type].keys()].filter((register) => uses[type][register] > 0)

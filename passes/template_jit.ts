@@ -112,7 +112,7 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
     const label = asm.label("poll");
     const write = () => {
       asm.bind(label);
-      target.poll(asm, proto + Proto.CODE + to);
+      target.poll(asm, proto + Proto.CODE + (to < 0 || pc === 0 ? pc : to));
     };
     pieces.push({ kind: "poll", pc, exit: -1, write });
     return label;
@@ -155,12 +155,17 @@ export function compileTemplates<A extends Assembler<L>, L>(
 
   // A loop with a second version goes over to it at its head.
   const versions = new Map(
-    (hot.loops ?? []).map((plan) => [plan.head, { plan, enter: asm.label("the loop"), first: asm.label("the first version") }]),
+    (hot.loops ?? []).map((plan) => {
+      const enter = asm.label("the loop"), first = asm.label("the first version");
+      return [plan.head, { plan, enter, first }] as const;
+    }),
   );
   for (const each of instructions) {
     const { pc, row } = each, version = versions.get(pc);
     asm.bind(labels[pc]);
     entries[pc] = asm.offset;
+    // Functions that call themselves have to look at the outside now and then, as loops do.
+    if (pc === 0) target.round(asm, new InstructionSite(work, each, end, end).poll());
     asm.comment(row.name);
     if (version !== undefined) {
       target.jump(asm, version.enter);
@@ -200,23 +205,5 @@ export function compileTemplates<A extends Assembler<L>, L>(
     asm.bind(interpret);
     target.interpret(asm);
   }
-  const made = asm.finish();
-  const { bytes, labels: places, fixups, data } = made;
-  return {
-    hot,
-    bytes,
-    labels: places,
-    get labelNames() {
-      return made.labelNames;
-    },
-    fixups,
-    get remarks() {
-      return made.remarks;
-    },
-    data,
-    exits,
-    bare,
-    outside,
-    entries,
-  };
+  return { ...asm.finish(), hot, exits, bare, outside, entries };
 }

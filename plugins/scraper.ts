@@ -20,8 +20,8 @@ import { type Options, selectAll } from "npm:css-select@7.0.0";
 import { parseDocument } from "npm:htmlparser2@12.0.0";
 import type { Machine, NativeDef, Param } from "../core/machine.ts";
 import type { Plugin } from "../core/plugin.ts";
-import { defineHostNative, type HostValue } from "../core/convert.ts";
-import { placeOf } from "../core/files.ts";
+import { defineHostNative, hostText, type HostValue } from "../core/convert.ts";
+import { attemptAsync, placeOf } from "../core/files.ts";
 
 type Document = ReturnType<typeof parseDocument>;
 type Node = Document["children"][number] | Document;
@@ -96,7 +96,7 @@ function pageOf(machine: Machine, html: string): Page {
 }
 
 /** A page as text. What is no UTF-8 says in its head what it is, or else is what most of the old pages are. */
-function textOf(html: HostValue): string {
+function pageText(html: HostValue): string {
   if (typeof html === "string") return html;
   const bytes = html as Uint8Array;
   try {
@@ -178,16 +178,6 @@ function printTree({ document }: Page): string {
 
 // ---- the world ---------------------------------------------------------------------------------------------------
 
-/** What `work` gives, or `failure` where the world refuses. What Deno was not allowed to do is an error. */
-async function attempt<T>(work: () => Promise<T>, failure: T): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return failure;
-  }
-}
-
 /** Asks for a page. An address without a scheme is one of the web. */
 function request(url: string): Promise<Response> {
   return fetch(/^[a-z][\w+.-]*:\/\//i.test(url) ? url : `http://${url}`);
@@ -229,7 +219,7 @@ const NATIVES: readonly NativeDef[] = [
       output: '#document\n  <p class="x">\n    #text: "one"\n    <br>\n    #text: "two"\n',
     },
     run([html, debug], machine) {
-      const page = pageOf(machine, textOf(html));
+      const page = pageOf(machine, pageText(html));
       const isWanted = debug !== undefined && debug !== null && debug !== false && debug !== 0;
       if (isWanted) machine.host.world.write(new TextEncoder().encode(printTree(page)));
     },
@@ -243,25 +233,25 @@ const NATIVES: readonly NativeDef[] = [
       code: 'print ucoreScraper.select("<ul><li id=\'a\'>one</li><li>two &amp; three</li></ul>", "ul > li");',
       output: "[{tagName: li, text: one, attributes: {id: a}}, {tagName: li, text: two & three}]\n",
     },
-    run: ([html, selector], machine) => select(machine, textOf(html), textOf(selector)),
+    run: ([html, selector], machine) => select(machine, pageText(html), hostText(selector)),
   }),
   defineHostNative({
     name: "ucoreScraper.parseFile",
     params: [PATH, SELECTOR],
     doc: "Like `select`, for the page in a file; nil if there is no such file.",
     example: { code: 'print ucoreScraper.parseFile("no such page.html", "p");', output: "nil\n" },
-    run: ([path, selector], machine) =>
-      attempt(async () => {
-        const bytes = await Deno.readFile(placeOf(textOf(path), machine.host.world.directory));
-        return select(machine, textOf(bytes), textOf(selector));
-      }, null),
+    async run([path, selector], machine) {
+      const place = placeOf(hostText(path), machine.host.world.directory);
+      const bytes = await attemptAsync<Uint8Array | null>(() => Deno.readFile(place), null);
+      return bytes === null ? null : select(machine, pageText(bytes), hostText(selector));
+    },
   }),
   defineHostNative({
     name: "ucoreScraper.fetch",
     params: [URL_PARAM],
     doc: "What is at an address of the web, redirections followed; an empty string if it cannot be had.",
     example: { code: 'print length(ucoreScraper.fetch("http://127.0.0.1:1/"));', output: "0\n" },
-    run: ([url]) => attempt(async () => await (await request(textOf(url))).bytes(), new Uint8Array()),
+    run: ([url]) => attemptAsync(async () => await (await request(hostText(url))).bytes(), new Uint8Array()),
   }),
   defineHostNative({
     name: "ucoreScraper.download",
@@ -270,7 +260,10 @@ const NATIVES: readonly NativeDef[] = [
       "Stores what is at an address of the web in a file, with the folders that it takes; false if it cannot.",
     example: { code: 'print ucoreScraper.download("http://127.0.0.1:1/", "page.html");', output: "false\n" },
     run: ([url, path], machine) =>
-      attempt(() => download(textOf(url), placeOf(textOf(path), machine.host.world.directory)), false),
+      attemptAsync(
+        () => download(hostText(url), placeOf(hostText(path), machine.host.world.directory)),
+        false,
+      ),
   }),
 ];
 

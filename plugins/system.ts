@@ -10,8 +10,8 @@
 
 import { type Machine, type NativeDef, type Param, ProgramExit } from "../core/machine.ts";
 import type { Plugin } from "../core/plugin.ts";
-import { defineHostNative, type HostValue } from "../core/convert.ts";
-import { placeOf } from "../core/files.ts";
+import { defineHostNative, hostText, type HostValue } from "../core/convert.ts";
+import { attempt, placeOf } from "../core/files.ts";
 import { numberAt } from "../core/arithmetic.ts";
 
 const PATH: Param = { name: "path", type: "string" };
@@ -23,28 +23,13 @@ const SHELL = "sh";
 
 // ---- strings -----------------------------------------------------------------------------------------------------
 
-/** A string argument as text; bytes that are not UTF-8 become replacement characters. */
-function textOf(value: HostValue): string {
-  return typeof value === "string" ? value : new TextDecoder().decode(value as Uint8Array);
-}
-
 function bytesOf(value: HostValue): Uint8Array {
   return typeof value === "string" ? new TextEncoder().encode(value) : value as Uint8Array;
 }
 
 /** Where the path in an argument leads to. */
 function pathOf(value: HostValue, { host: { world } }: Machine): string {
-  return placeOf(textOf(value), world.directory);
-}
-
-/** What `work` gives, or `failure` where the world refuses. */
-function attempt<T>(work: () => T, failure: T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return failure;
-  }
+  return placeOf(hostText(value), world.directory);
 }
 
 // ---- the program's own call --------------------------------------------------------------------------------------
@@ -242,7 +227,7 @@ const SURROUNDINGS: readonly NativeDef[] = [
     params: [{ name: "name", type: "string" }],
     doc: 'The value of an environment variable; "" if it is not set.',
     example: { code: 'print "[" + ucoreSystem.getenv("NO_SUCH_VARIABLE") + "]";', output: "[]\n" },
-    run: ([name]) => attempt(() => Deno.env.get(textOf(name)) ?? "", ""),
+    run: ([name]) => attempt(() => Deno.env.get(hostText(name)) ?? "", ""),
   }),
   defineHostNative({
     name: "ucoreSystem.env",
@@ -315,7 +300,7 @@ function start(
   return attempt(
     () =>
       new Deno.Command(SHELL, {
-        args: ["-c", textOf(command)],
+        args: ["-c", hostText(command)],
         stdin: "inherit",
         stdout: output,
         stderr: output,

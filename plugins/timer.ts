@@ -104,7 +104,7 @@ print "go";`,
     uses: [NOW, SLEEP_UNTIL, CHECK_INTERVAL],
     code: `function (ms, f) {
       checkInterval(ms);
-      async function repeat() {
+      async function again() {
         var due = now() + ms;
         while (true) {
           sleepUntil(due);
@@ -114,7 +114,7 @@ print "go";`,
           if (late > 0) due += ms * int(late / ms + 1);
         }
       }
-      return repeat();
+      return again();
     }`,
   },
 ];

@@ -24,7 +24,7 @@ import { arrayLength, itemWord } from "../core/heap.ts";
 import { isNumber } from "../core/arithmetic.ts";
 import { stringText } from "../core/strings.ts";
 import { valueToDisplay } from "../core/text.ts";
-import { defineHostNative, type HostValue, storeHostValue } from "../core/convert.ts";
+import { defineHostNative, hostText, type HostValue, storeHostValue } from "../core/convert.ts";
 import { takeInput } from "../core/input.ts";
 import { charactersOf, type Line, newLine, press, splitKeys, widthOf } from "../core/line_editor.ts";
 
@@ -258,6 +258,8 @@ interface Screen {
   typed: string[];
   /** Columns of the box that is being drawn. */
   box: number;
+  /** What was known last of the terminal's size. */
+  size: Size | null;
   /** Whether everything will be put back. */
   isGuarded: boolean;
 }
@@ -274,6 +276,7 @@ function screenOf(machine: Machine): Screen {
       turn: Promise.resolve(),
       typed: [],
       box: 0,
+      size: null,
       isGuarded: false,
     };
     screens.set(machine, screen);
@@ -320,8 +323,13 @@ function setScreenOpen(machine: Machine, isOpen: boolean): void | Promise<void> 
   return control(machine, isOpen ? OPEN_SCREEN + CLEAR : CLOSE_SCREEN);
 }
 
+interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** The size of the terminal; that of the terminals of old where there is none. */
-function sizeOf(): { rows: number; columns: number } {
+function measure(): Size {
   try {
     const { rows, columns } = Deno.consoleSize();
     if (rows > 0 && columns > 0) return { rows, columns };
@@ -329,6 +337,18 @@ function sizeOf(): { rows: number; columns: number } {
     // There is none.
   }
   return { rows: 24, columns: 80 };
+}
+
+/** The size of the terminal, which whoever asks knows from now on. */
+function sizeOf(machine: Machine): Size {
+  return screenOf(machine).size = measure();
+}
+
+/** Whether the terminal has another size than the one known last; at first it has not. */
+function isResized(machine: Machine): boolean {
+  const { rows, columns } = measure(), { size } = screenOf(machine);
+  if (size === null) sizeOf(machine);
+  return size !== null && (size.rows !== rows || size.columns !== columns);
 }
 
 // ---- keys --------------------------------------------------------------------------------------------------------
@@ -379,8 +399,11 @@ function firstKey(bytes: Uint8Array): { key: string; used: number } | null {
   return { key, used: key.startsWith("\uFFFD") ? 1 : encoder.encode(key).length };
 }
 
-/** The next key, or {@linkcode END}; {@linkcode RESIZE} is one too if `seesResize`. */
-async function readKey(seesResize: boolean): Promise<string> {
+/**
+ * The next key, or {@linkcode END}; {@linkcode RESIZE} is one too if `seesResize`, also when the size has changed since it
+ * was known last, while nobody waited.
+ */
+async function readKey(machine: Machine, seesResize: boolean): Promise<string> {
   let key: string | null = null;
   const pressed = takeInput((bytes) => {
     if (key !== null) return 0; // nobody waits for it any more
@@ -390,9 +413,13 @@ async function readKey(seesResize: boolean): Promise<string> {
   }).then((isThere) => isThere ? key! : END);
   if (!seesResize || Deno.build.os === "windows") return await pressed;
   const { promise: resized, resolve } = Promise.withResolvers<string>();
-  const onResize = () => resolve(key ??= RESIZE);
+  const onResize = () => {
+    resolve(key ??= RESIZE);
+    sizeOf(machine);
+  };
   Deno.addSignalListener("SIGWINCH", onResize);
   try {
+    if (isResized(machine)) onResize();
     return await Promise.race([pressed, resized]);
   } finally {
     Deno.removeSignalListener("SIGWINCH", onResize);
@@ -467,7 +494,7 @@ async function edit(machine: Machine, initial: string, draw: (line: Line) => voi
   for (let line = lineOf(initial);;) {
     draw(line);
     machine.host.world.flush();
-    const key = await readKey(true);
+    const key = await readKey(machine, true);
     if (key === END || key === "\x1b") return null;
     if (key === RESIZE) continue;
     const { line: next, act } = press(line, key, []);
@@ -484,7 +511,7 @@ async function askLine(machine: Machine, prompt: string, mask: string): Promise<
     const lines = prompt.split("\n"), last = lines.pop()!, width = columnsOf(last);
     for (const line of lines) write(machine, `${line}\n`);
     const text = await edit(machine, "", (line) => {
-      const { text, column } = viewLine(line, Math.max(8, sizeOf().columns - width - 1), mask);
+      const { text, column } = viewLine(line, Math.max(8, sizeOf(machine).columns - width - 1), mask);
       write(machine, `${CLEAR_LINE}${last}${text}\r${right(width + column)}`);
     });
     write(machine, "\n");
@@ -514,7 +541,7 @@ async function askInBox(
     const wanted = Math.max(Math.min(Math.max(Math.trunc(width), BOX_LEAST), BOX_MOST), columnsOf(title) + 6);
     let isDrawn = false;
     const text = await edit(machine, initial, (line) => {
-      const columns = Math.min(wanted, sizeOf().columns), room = columns - 4;
+      const columns = Math.min(wanted, sizeOf(machine).columns), room = columns - 4;
       const { text, column } = viewLine(line, room, mask);
       const name = paint(machine, [WEIGHTS.bold], title);
       const rows = [
@@ -539,7 +566,7 @@ async function askWhether(machine: Machine, prompt: string): Promise<boolean> {
     write(machine, question);
     machine.host.world.flush();
     for (;;) {
-      const key = (await readKey(false)).toLowerCase();
+      const key = (await readKey(machine, false)).toLowerCase();
       const isYes = key === "y";
       if (!isYes && !["n", "\r", "\n", "\x1b", "\x03", "\x04", END].includes(key)) continue;
       write(machine, isYes ? "y\n" : "n\n");
@@ -572,7 +599,7 @@ async function askWhich(machine: Machine, prompt: string, options: readonly stri
     };
     try {
       for (;;) {
-        const { rows, columns } = sizeOf(), shown = Math.min(options.length, Math.max(1, rows - 2));
+        const { rows, columns } = sizeOf(machine), shown = Math.min(options.length, Math.max(1, rows - 2));
         first = Math.max(chosen - shown + 1, Math.min(first, chosen, options.length - shown));
         const lines = options.slice(first, first + shown).map((option, i) => {
           const isChosen = first + i === chosen;
@@ -583,7 +610,7 @@ async function askWhich(machine: Machine, prompt: string, options: readonly stri
         write(machine, `${toTop}${CLEAR_BELOW}${lines.map((line) => `${line}\n`).join("")}`);
         drawn = shown;
         machine.host.world.flush();
-        const key = await readKey(true);
+        const key = await readKey(machine, true);
         if (key === "\r" || key === "\n") return chosen;
         if (key === "\x1b" || key === "\x03" || key === END) return -1;
         const to = moves[keyName(key)]?.() ?? chosen;
@@ -609,7 +636,7 @@ function cut(line: string, width: number): string {
 async function askKey(machine: Machine, seesResize: boolean): Promise<string | null> {
   if (!hasKeys(machine)) return await readPlainKey(machine);
   return await converse(machine, async () => {
-    const key = await readKey(seesResize);
+    const key = await readKey(machine, seesResize);
     return key === END ? null : key === RESIZE ? RESIZE : keyName(key);
   });
 }
@@ -628,7 +655,7 @@ const WEIGHTED: readonly NativeDef[] = Object.entries(WEIGHTS).map(([name, code]
     params: [TEXT],
     doc: `The text in ${name === "underline" ? "underlined" : name} letters, where output can have them.`,
     example: { code: `print ucoreTui.${name}("text");`, output: "text\n" },
-    run: ([text], machine) => paint(machine, [code], textOf(text)),
+    run: ([text], machine) => paint(machine, [code], hostText(text)),
   })
 );
 
@@ -639,14 +666,14 @@ const STYLES: readonly NativeDef[] = [
     doc:
       "The text in a colour: black, red, green, yellow, blue, magenta, cyan, white, gray, or a bright one such as brightRed.",
     example: { code: 'print ucoreTui.fg("red", "text");', output: "text\n" },
-    run: ([color, text], machine) => paint(machine, [textColor(textOf(color))], textOf(text)),
+    run: ([color, text], machine) => paint(machine, [textColor(hostText(color))], hostText(text)),
   }),
   defineHostNative({
     name: "ucoreTui.bg",
     params: [COLOR, TEXT],
     doc: "The text on a colour.",
     example: { code: 'print ucoreTui.bg("blue", "text");', output: "text\n" },
-    run: ([color, text], machine) => paint(machine, [backColor(textOf(color))], textOf(text)),
+    run: ([color, text], machine) => paint(machine, [backColor(hostText(color))], hostText(text)),
   }),
   ...WEIGHTED,
   defineHostNative({
@@ -655,7 +682,11 @@ const STYLES: readonly NativeDef[] = [
     doc: "The text in several styles at once: bold, dim, italic, underline, colours, and bg:colours.",
     example: { code: 'print ucoreTui.style("text", "bold red bg:white");', output: "text\n" },
     run: ([text, styles], machine) =>
-      paint(machine, textOf(styles).split(" ").filter((word) => word !== "").map(styleCode), textOf(text)),
+      paint(
+        machine,
+        hostText(styles).split(" ").filter((word) => word !== "").map(styleCode),
+        hostText(text),
+      ),
   }),
 ];
 
@@ -668,7 +699,7 @@ const DRAWING: readonly NativeDef[] = [
       code: 'print ucoreTui.box("one\\nthree");',
       output: "╭───────╮\n│ one   │\n│ three │\n╰───────╯\n\n",
     },
-    run: ([text, style]) => drawBox(textOf(text), FRAMES[textOf(style ?? "rounded")] ?? ROUNDED),
+    run: ([text, style]) => drawBox(hostText(text), FRAMES[hostText(style ?? "rounded")] ?? ROUNDED),
   }),
   {
     name: "ucoreTui.table",
@@ -713,7 +744,7 @@ const DRAWING: readonly NativeDef[] = [
     params: [{ name: "style", type: "string", mode: "optional" }],
     doc: "The pictures of something that turns: dots, line, arc, bounce or dots2.",
     example: { code: 'print ucoreTui.spinner("line");', output: "[-, \\, |, /]\n" },
-    run: ([style]) => [...SPINNERS[textOf(style ?? "dots")] ?? SPINNERS.dots],
+    run: ([style]) => [...SPINNERS[hostText(style ?? "dots")] ?? SPINNERS.dots],
   }),
   defineHostNative({
     name: "ucoreTui.boxBegin",
@@ -721,10 +752,10 @@ const DRAWING: readonly NativeDef[] = [
     doc: "Prints the upper edge of a box, as wide as the terminal unless told otherwise.",
     example: { code: 'ucoreTui.boxBegin("Menu", 12);', output: "╭─ Menu ───╮\n" },
     run([title, width], machine) {
-      const { columns } = sizeOf(), wanted = Math.trunc(Number(width ?? 0));
+      const { columns } = sizeOf(machine), wanted = Math.trunc(Number(width ?? 0));
       const box = Math.max(4, wanted > 0 ? Math.min(wanted, columns) : columns);
       screenOf(machine).box = box;
-      write(machine, `${upperEdge(ROUNDED, box, cut(textOf(title ?? ""), box - 6))}\n`);
+      write(machine, `${upperEdge(ROUNDED, box, cut(hostText(title ?? ""), box - 6))}\n`);
     },
   }),
   defineHostNative({
@@ -736,7 +767,7 @@ const DRAWING: readonly NativeDef[] = [
       output: "╭──────────╮\n│ tea and  │\n│ milk     │\n╰──────────╯\n",
     },
     run([text], machine) {
-      const room = Math.max(1, boxOf(machine) - 4), lines = linesOf(textOf(text ?? ""));
+      const room = Math.max(1, boxOf(machine) - 4), lines = linesOf(hostText(text ?? ""));
       for (const line of (lines.length === 0 ? [""] : lines).flatMap((line) => wrap(line, room))) {
         write(machine, `│ ${padded(line, room)} │\n`);
       }
@@ -816,8 +847,8 @@ const SCREEN: readonly NativeDef[] = [
     params: [],
     doc: "The `rows` and `cols` of the terminal; 24 and 80 where there is none.",
     example: { code: "print keys(ucoreTui.size());", output: "[rows, cols]\n" },
-    run() {
-      const { rows, columns } = sizeOf();
+    run(_, machine) {
+      const { rows, columns } = sizeOf(machine);
       return new Map([["rows", rows], ["cols", columns]]);
     },
   }),
@@ -837,14 +868,14 @@ const DIALOGUES: readonly NativeDef[] = [
     params: [PROMPT],
     doc: "Has a line typed and edited; an empty string if that is given up by Ctrl-C.",
     example: { code: 'var name = ucoreTui.input("Name: ");', output: "Name: " },
-    run: ([prompt], machine) => askLine(machine, textOf(prompt ?? ""), ""),
+    run: ([prompt], machine) => askLine(machine, hostText(prompt ?? ""), ""),
   }),
   defineHostNative({
     name: "ucoreTui.inputPassword",
     params: [PROMPT],
     doc: "Like `input`, but shows a star for each character.",
     example: { code: 'var secret = ucoreTui.inputPassword("Password: ");', output: "Password: " },
-    run: ([prompt], machine) => askLine(machine, textOf(prompt ?? ""), "*"),
+    run: ([prompt], machine) => askLine(machine, hostText(prompt ?? ""), "*"),
   }),
   defineHostNative({
     name: "ucoreTui.inputBox",
@@ -852,7 +883,7 @@ const DIALOGUES: readonly NativeDef[] = [
     doc: "Like `input`, in a box of 10 to 120 columns, with a text to begin with.",
     example: { code: 'var name = ucoreTui.inputBox("Name", 30, "Ada");', output: "Name: " },
     run: ([title, width, initial], machine) =>
-      askInBox(machine, textOf(title ?? "Input"), Number(width ?? BOX_USUAL), textOf(initial ?? ""), ""),
+      askInBox(machine, hostText(title ?? "Input"), Number(width ?? BOX_USUAL), hostText(initial ?? ""), ""),
   }),
   defineHostNative({
     name: "ucoreTui.inputPasswordBox",
@@ -860,14 +891,14 @@ const DIALOGUES: readonly NativeDef[] = [
     doc: "Like `inputBox`, but shows a star for each character.",
     example: { code: 'var secret = ucoreTui.inputPasswordBox("Password");', output: "Password: " },
     run: ([title, width], machine) =>
-      askInBox(machine, textOf(title ?? "Password"), Number(width ?? BOX_USUAL), "", "*"),
+      askInBox(machine, hostText(title ?? "Password"), Number(width ?? BOX_USUAL), "", "*"),
   }),
   defineHostNative({
     name: "ucoreTui.confirm",
     params: [PROMPT],
     doc: "Asks a question, and gives whether the answer was y.",
     example: { code: 'print ucoreTui.confirm("Sure?");', output: "Sure? [y/n] false\n" },
-    run: ([prompt], machine) => askWhether(machine, textOf(prompt ?? "Confirm?")),
+    run: ([prompt], machine) => askWhether(machine, hostText(prompt ?? "Confirm?")),
   }),
   {
     name: "ucoreTui.select",
@@ -888,11 +919,6 @@ const DIALOGUES: readonly NativeDef[] = [
     },
   },
 ];
-
-/** A string of a program as text. */
-function textOf(value: HostValue): string {
-  return typeof value === "string" ? value : new TextDecoder().decode(value as Uint8Array);
-}
 
 /** The plugin of `ucoreTui`. */
 export const tui = {

@@ -53,7 +53,7 @@ import {
 import { forEachEntry, mapForUnits, mapPutString, newMapFor } from "../core/maps.ts";
 import { textOf } from "../core/text.ts";
 import { newResource, resourceAt } from "../core/resources.ts";
-import { placeOf } from "../core/files.ts";
+import { attemptAsync, placeOf } from "../core/files.ts";
 
 const { I32 } = views;
 
@@ -438,11 +438,11 @@ function settle(machine: Machine): Loaded | undefined {
 
 /** Finds the tables of a text; null, and a message, if it is not UON. */
 function tryReadSource(machine: Machine, bytes: Uint8Array, name: string): Source | null {
-  return attempt(machine, bytes, name, () => readSource(bytes, name));
+  return readOrWarn(machine, bytes, name, () => readSource(bytes, name));
 }
 
 /** What `work` gives; null, and a message, if it comes upon what is not UON. */
-function attempt<T>(machine: Machine, bytes: Uint8Array, name: string, work: () => T): T | null {
+function readOrWarn<T>(machine: Machine, bytes: Uint8Array, name: string, work: () => T): T | null {
   try {
     return work();
   } catch (error) {
@@ -468,14 +468,8 @@ function placeIn(bytes: Uint8Array, at: number): string {
 /** Reads a file that a program names; null if the world has no such file, or if it is not UON. */
 async function readFile(machine: Machine, path: string): Promise<{ source: Source; path: string } | null> {
   const place = placeOf(path, machine.host.world.directory);
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(place);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return null;
-  }
-  const source = tryReadSource(machine, bytes, path);
+  const bytes = await attemptAsync<Uint8Array | null>(() => Deno.readFile(place), null);
+  const source = bytes === null ? null : tryReadSource(machine, bytes, path);
   return source === null ? null : { source, path: place };
 }
 
@@ -569,7 +563,7 @@ const NATIVES: readonly NativeDef[] = [
         );
       }
       const { source: { bytes, name } } = cursor;
-      attempt(call.machine, bytes, name, () => {
+      readOrWarn(call.machine, bytes, name, () => {
         try {
           readRecord(cursor, call.result);
         } catch (error) {
@@ -642,14 +636,8 @@ const NATIVES: readonly NativeDef[] = [
 ];
 
 /** Whether the world took the bytes. */
-async function writeFile(path: string, bytes: Uint8Array): Promise<boolean> {
-  try {
-    await Deno.writeFile(path, bytes);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
-  }
+function writeFile(path: string, bytes: Uint8Array): Promise<boolean> {
+  return attemptAsync(() => Deno.writeFile(path, bytes).then(() => true), false);
 }
 
 /** The plugin of `ucoreUon`. */

@@ -16,6 +16,7 @@
  * ```text opening FILE        the picture in the opening comment of one of our own files
  * ```ts ignore FILE NAME      a function of it, also one inside of another, or a constant or type of several lines;
  *                             `imports`: all that it imports
+ * ```ts ignore FILE at TEXT   the lines from the one that begins with TEXT to the next empty one
  * ```ts ignore FILE row NAME  what is in braces around `name: "NAME"`: an entry of a table
  * ```ts ignore FILE           all of it
  * ```text file FILE           a file as it is
@@ -50,6 +51,7 @@ import { SMALL_HEAP } from "./support.ts";
 
 /** The pages with blocks that are written by machine. */
 export const PAGES: readonly URL[] = [
+  "index",
   "source-to-ast",
   "ast-to-bytecode",
   "machine",
@@ -57,6 +59,7 @@ export const PAGES: readonly URL[] = [
   "gate",
   "collector",
   "template-jit",
+  "loops",
   "jump-patch",
   "why-it-hung",
   "seeing",
@@ -243,6 +246,7 @@ async function renderBlock(
   shown: Shown | null,
   [format, kind, name, ...details]: string[],
 ): Promise<string | null> {
+  if (format === "ts" && details[0] === "at") return await readParagraph(name, details.slice(1).join(" "));
   if (format === "ts" && details[0] === "row") return await readRow(name, details[1]);
   if (format === "ts" && details.length === 1) return await readDefinition(name, details[0]);
   if (format === "text" && kind === "file" || format === "ts" && name !== undefined) {
@@ -300,7 +304,8 @@ async function readDefinition(file: string, name: string): Promise<string> {
   if (name === "imports") return text.match(/^import [^;]*;\n/gm)?.join("") ?? "";
   const found = new RegExp(
     `(?:^ *(?:/\\*\\*(?:(?!\\*/)[^])*\\*/|//.*)\\n)*` +
-      `^( *)(?:export )?(?:async )?(?:function|const|interface|type) ${name}\\b[^]*?^\\1[})\\]]+;?\\n`,
+      `^( *)(?:export )?(?:async )?(?:function|const|interface|type) ${name}\\b` +
+      "(?: = `[^`]*`;\\n|[^]*?^\\1[})\\]]+;?\\n)",
     "m",
   ).exec(text);
   if (found === null) throw new Error(`${file} has no '${name}' of several lines`);
@@ -318,6 +323,14 @@ async function readRow(file: string, name: string): Promise<string> {
   return unindent(lines.slice(begin, end + 1).map((line) => `${line}\n`).join(""));
 }
 
+/** The lines from the one that begins with a text to the next empty one. */
+async function readParagraph(file: string, text: string): Promise<string> {
+  const lines = (await readSource(file)).split("\n");
+  const begin = lines.findIndex((line) => line.trimStart().startsWith(text));
+  if (begin < 0) throw new Error(`No line of ${file} begins with '${text}'`);
+  return unindent(lines.slice(begin, lines.indexOf("", begin)).map((line) => `${line}\n`).join(""));
+}
+
 /** Text without the indentation of its first line. */
 function unindent(text: string): string {
   return text.replaceAll(new RegExp(`^ {${text.search(/\S/)}}`, "gm"), "");
@@ -328,7 +341,14 @@ function readCase(name: string): string {
   const found = new RegExp(`^ +case \\d+: (?:\\{ )?// ${name}\\n[^]*?(?=^ +(?:case \\d|default))`, "m")
     .exec(writeLoop(OPCODES));
   if (found === null) throw new Error(`The loop has no case for '${name}'`);
-  return found[0];
+  // Bodies have the indentation of their rows; here it follows the braces.
+  let depth = 0;
+  return found[0].split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const text = line.trim(), closes = text.startsWith("}") ? 1 : 0;
+    const indented = `${"  ".repeat(depth - closes)}${text}\n`;
+    depth += text.split("{").length - text.split("}").length;
+    return indented;
+  }).join("");
 }
 
 if (import.meta.main) {

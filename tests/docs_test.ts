@@ -94,6 +94,7 @@ async function runSnippet({ files }: Snippet): Promise<{ stdout: string; stderr:
       heap: HEAP_BYTES,
     });
     const code = await runtime.runFile(`${folder}/${files[files.length - 1][0]}`);
+    runtime.dispose(); // or what it has would be alive in the memory that all programs share
     return { stdout, stderr: stderr.replaceAll(`${folder}/`, ""), code };
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -121,9 +121,21 @@ async function runAll(from: number, count: number): Promise<number> {
 }
 
 if (import.meta.main) {
-  const options = parseArgs(Deno.args, { string: ["programs", "seed", "batch"], boolean: ["show"] });
+  const refuse = (what: string): never => {
+    console.error(`${what}\nUsage: deno run -A tests/fuzz.ts [--programs=N] [--seed=N] [--show]`);
+    Deno.exit(2);
+  };
+  const options = parseArgs(Deno.args, {
+    string: ["programs", "seed", "batch"],
+    boolean: ["show"],
+    unknown: (option: string) => refuse(`Unknown option ${option}`),
+  });
   const number = (text: string | undefined, otherwise: number) =>
-    text === undefined ? otherwise : Number(text);
+    text === undefined
+      ? otherwise
+      : /^\d+$/.test(text)
+      ? Number(text)
+      : refuse(`'${text}' is no whole number`);
   const count = number(options.programs, 1000);
   if (options.batch !== undefined) await runBatch(Number(options.batch), count);
   else {

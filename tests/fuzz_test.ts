@@ -100,7 +100,7 @@ Deno.test("programs print a statement a line, lists indented", () => {
   const inner = list([statement`a();`, list([statement`b();`])]);
   assertEquals(
     printTree(list([statement`if (x) {${inner}} else {${list([])}}`])),
-    "if (x) {\n  a();\n    b();\n} else {\n}\n",
+    "if (x) {\n  a();\n  b();\n} else {\n}\n",
   );
 });
 

@@ -2,11 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { heapStats } from "../core/heap.ts";
-import { http } from "../plugins/http.ts";
 import { createRuntime } from "../mod.ts";
-import { type Outcome, type RunOptions, runUnna } from "./support.ts";
+import { errorOf, inFolder, type Outcome, type RunOptions, runUnna, withHost } from "./support.ts";
 
-const NATIVES = http.libraries[0].natives;
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
 
 /** Runs `use` while a program serves; the program ends when that is over. */
@@ -56,35 +54,6 @@ async function sendRaw(port: number, message: string): Promise<string> {
   }
 }
 
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runUnna(source);
-  assertStrictEquals(code, 1, source);
-  return stderr.slice(0, stderr.indexOf("\n"));
-}
-
-for (const { name, example } of NATIVES) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    await inFolder(async (folder) => {
-      for (const options of [{ backend: "interp" }, { backend: "x64", threshold: 1 }, { gcStress: true }]) {
-        const { code, stdout, stderr } = await runUnna(example.code, {
-          path: `${folder}/main.unna`,
-          ...options,
-        });
-        assertEquals({ code, stdout, stderr }, { code: 0, stdout: example.output, stderr: "" });
-      }
-    });
-  });
-}
-
 Deno.test("functions of ucoreHttp refuse arguments of other types, and say what they expect", async () => {
   const rows: [string, string][] = [
     ["get", "5"],
@@ -129,19 +98,6 @@ async function untilFree(port: number): Promise<number> {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  }
-}
-
-/** A server of the host's, for the client to talk to. */
-async function withHost(
-  answer: (request: Request) => Response | Promise<Response>,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
-  try {
-    await use(`http://127.0.0.1:${server.addr.port}`);
-  } finally {
-    await server.shutdown();
   }
 }
 

@@ -155,6 +155,15 @@ Deno.test("every file of core/ has its place in the ladder", () => {
   assertEquals(names.toSorted(), LADDER.toSorted());
 });
 
+Deno.test("docs/architecture.md draws the ladder as it is", () => {
+  const page = Deno.readTextFileSync(new URL("docs/architecture.md", ROOT));
+  const drawing = /^```text\n(part .*?)\n\(first column/ms.exec(page)?.[1].split("\n") ?? [];
+  // Two columns, the first one from top to bottom, then the second.
+  const column = drawing[0].search(/(?<=\s{2,})\w+ {2,}\w/);
+  const names = [0, column].flatMap((from) => drawing.map((row) => /^\w*/.exec(row.slice(from))![0]));
+  assertEquals(names.filter((name) => name !== ""), LADDER);
+});
+
 Deno.test("imports follow the arrows, and the ladder within core/", () => {
   assertEquals(files.flatMap(importsOf).map(faultOf).filter((fault) => fault !== null), []);
 });

@@ -9,6 +9,8 @@
  * displacements of the assembler in asm_test.ts, the code cache for itself in x64_memory_test.ts.
  */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Control, FRAMES, views } from "../core/memory.ts";
 import { OPCODES } from "../core/opcodes.ts";
@@ -16,7 +18,8 @@ import type { Backend, Code, Draft, JitEvent, NativeOptions } from "../core/back
 import { PatchFault, patchJumps } from "../passes/jump_patch.ts";
 import { x64 } from "../backends/x64/mod.ts";
 import { type NativeWorld, nativeWorld, type Piece } from "../backends/x64/world.ts";
-import { type Outcome, type RunOptions, runUnna } from "./support.ts";
+import { createRuntime } from "../mod.ts";
+import { type Outcome, type RunOptions, runUnna, SMALL_HEAP } from "./support.ts";
 
 await x64.prepare?.();
 const here = x64.probe();
@@ -41,10 +44,9 @@ interface WatchOptions extends RunOptions {
   readonly onCompile?: (compile: () => Code) => void;
 }
 
-/** Runs a program in native code and watches. */
-async function watch(text: string, options: WatchOptions = {}): Promise<Watched> {
-  const { native, change = (code) => code, onCompile, ...rest } = options;
-  const events: JitEvent[] = [];
+/** A plugin with a backend around the real one that tells what happens to hot code, and options that choose it. */
+function watching(events: JitEvent[], options: WatchOptions): Pick<RunOptions, "backend" | "plugins"> {
+  const { native, change = (code) => code, onCompile } = options;
   const backend: Backend = {
     ...x64,
     name: "watched",
@@ -59,8 +61,17 @@ async function watch(text: string, options: WatchOptions = {}): Promise<Watched>
         observe: (event) => void events.push(event),
       }),
   };
-  const plugin = { name: "watch", doc: "Watches native code.", backends: [backend] };
-  const outcome = await runUnna(text, { backend: "watched", plugins: [plugin], ...rest });
+  return {
+    backend: "watched",
+    plugins: [{ name: "watch", doc: "Watches native code.", backends: [backend] }],
+  };
+}
+
+/** Runs a program in native code and watches. */
+async function watch(text: string, options: WatchOptions = {}): Promise<Watched> {
+  const { native: _, change: __, onCompile: ___, ...rest } = options;
+  const events: JitEvent[] = [];
+  const outcome = await runUnna(text, { ...watching(events, options), ...rest });
   const compiled = events.flatMap((event) => event.kind === "compiled" ? [event.code] : []);
   return { ...outcome, events, compiled };
 }
@@ -166,7 +177,7 @@ test("historic: forward jumps were never patched and went to the prologue", asyn
   assertNative(watched, "f");
   let forward = 0, backward = 0;
   for (const code of watched.compiled) {
-    const { bytes, patches } = code;
+    const { bytes } = code, patches = code.patches();
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     assert(patches.length > 0);
     for (const { offset, before, after, reason } of patches) {
@@ -312,7 +323,7 @@ test("historic: idiv without sign extension", async () => {
 test("a displacement that does not fit its hole is a PatchFault, and so is a label that was never bound", () => {
   const draft = (to: number | undefined, size: 1 | 4, end: number): Draft => ({
     ...{ hot: { loaded: null as never, code: new Int32Array(0), count: false }, exits: [], outside: [] },
-    ...{ entries: new Int32Array(0), labelNames: ["there"], remarks: new Map(), data: new Set() },
+    ...{ entries: new Int32Array(0), labelName: () => "there", remarkAt: () => undefined, data: new Set() },
     bytes: new Uint8Array(300),
     labels: [to],
     fixups: [{ offset: end - size, size, label: 0, end, kind: "jump", reason: "jmp" }],
@@ -807,8 +818,15 @@ function worldWith(cache: number): NativeWorld {
   return world;
 }
 
-/** Bytes of JavaScript objects; what is no longer in use may be among them for a while. */
-const heapUsed = () => Deno.memoryUsage().heapUsed;
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+/** Bytes of the JavaScript objects that are in use. */
+function heapUsed(): number {
+  collectGarbage();
+  return Deno.memoryUsage().heapUsed;
+}
+
 const MIB = 2 ** 20;
 
 test("100,000 compilations leave nothing behind", async () => {
@@ -819,7 +837,7 @@ test("100,000 compilations leave nothing behind", async () => {
   }
     for (var i = 0; i < 150; i += 1) { ${times(20, (i) => `f${i}(i, "s");`)} }`;
   await watch(text, { threshold: 100, onCompile: (compile) => jobs.push(compile) });
-  assert(jobs.length >= 20);
+  jobs.length = 20; // without the body of the file, which is hot when they are
 
   const world = worldWith(65536), before = world.stats();
   const pieces = new Set<Piece>();
@@ -827,7 +845,7 @@ test("100,000 compilations leave nothing behind", async () => {
   const compileAll = (count: number) => {
     for (let i = 0; i < count; i++) {
       const place = world.place(jobs[i % jobs.length]().bytes);
-      assert(place !== null);
+      if (place === null) throw new Error("no place, though all others can be spared");
       const piece: Piece = {
         place,
         unlink() {
@@ -854,19 +872,17 @@ test("100,000 compilations leave nothing behind", async () => {
   assertEquals([after.bytes, after.evicted - before.evicted], [before.bytes, evicted]);
   const grown = heapUsed() - warm;
   // If only the bytes of each were kept, these were 20 MiB, and what belongs to them many times as much.
-  assert(grown < 16 * MIB, `${grown} bytes of objects more`);
+  assert(grown < 4 * MIB, `${grown} bytes of objects more`);
   for (const piece of pieces) world.remove(piece);
   assertEquals(world.stats(), { ...before, evicted: after.evicted });
 });
 
 test("1,000 programs leave nothing behind, though code of theirs is evicted", async () => {
-  const native = { cache: 36864 }, functions = 8;
+  const native = { cache: 8192 };
   const text = `${
-    times(functions, (i) => `function f${i}(x) { ${times(30, () => "x = x % 7 + 3;")} return x; }`, "\n")
+    times(4, (i) => `function f${i}(x) { ${times(30, () => "x = x % 7 + 3;")} return x; }`, "\n")
   }
-    var sum = 0;
-    for (var r = 0; r < 3; r += 1) { ${times(functions, (i) => `sum += f${i}(r);`)} }
-    print sum;`;
+    print f0(1) + f1(2) + f2(3) + f3(4);`;
   const { stdout } = await runUnna(text, { backend: "interp" });
   let compilations = 0, evictions = 0, warm = 0;
   await watch(text, { threshold: 1, native });
@@ -876,21 +892,17 @@ test("1,000 programs leave nothing behind, though code of theirs is evicted", as
     assertEquals([watched.stdout, watched.stderr], [stdout, ""]);
     compilations += watched.compiled.length;
     evictions += watched.events.filter(({ kind }) => kind === "evicted").length;
-    const { taken, pieces, holes } = worldWith(native.cache).stats();
-    assertEquals(
-      [taken, pieces, holes],
-      [empty.taken, empty.pieces, empty.holes],
-      "the cache is empty again",
-    );
+    const { evicted: _, ...stats } = worldWith(native.cache).stats();
+    const { evicted: __, ...before } = empty;
+    assertEquals(stats, before, "the cache is empty again");
     if (run === 200) warm = heapUsed();
   }
-  assert(compilations >= 5000 && evictions >= 1000, `${compilations} compilations, ${evictions} evictions`);
+  assert(compilations >= 4000 && evictions >= 1000, `${compilations} compilations, ${evictions} evictions`);
   const grown = heapUsed() - warm;
-  assert(grown < 16 * MIB, `${grown} bytes of objects more`);
+  assert(grown < 4 * MIB, `${grown} bytes of objects more`);
 });
 
 test("the profile counts on when code has been evicted", async () => {
-  const rounds = 30_000;
   const text = `${
     times(12, (i) => `function f${i}(x) { var y = x; ${times(40, () => "y = y % 7 + x;")} return y; }`, "\n")
   }
@@ -901,16 +913,24 @@ test("the profile counts on when code has been evicted", async () => {
     for (var i = 0; i < 110; i += 1) { ${times(12, (i) => `f${i}(i);`)} }
     for (var i = 0; i < 50; i += 1) called(i);
     loop(60);`;
-  const read = async (threshold: number) => {
-    const { stderr, events } = await watch(text, {
-      ...{ threshold, native: { cache: 36864 }, dump: ["profile"], json: true },
-    });
-    const lines = stderr.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-    const of = (name: string) => lines.find((line) => line.function === name);
-    return { of, evicted: events.flatMap((e) => e.kind === "evicted" ? [nameOf(e.code)] : []) };
-  };
-  void rounds;
-  console.log(await read(100));
+  const events: JitEvent[] = [];
+  const runtime = createRuntime({
+    ...watching(events, { native: { cache: 36864 } }),
+    ...{ heap: SMALL_HEAP, threshold: 100 },
+  });
+  try {
+    assertEquals(await runtime.runSource("test.unna", text), 0);
+    const evicted = events.flatMap((event) => event.kind === "evicted" ? [nameOf(event.code)] : []);
+    assert(evicted.includes("called") && evicted.includes("loop"), `${evicted}`);
+    const profiles = new Map(runtime.profile().map((each) => [each.loaded.proto.name, each]));
+    // A hundred until it was hot; ten natively, which nobody counts; and all those since its code is gone. The first
+    // round of a loop comes from above, and is not counted either.
+    const called = profiles.get("called")!, loop = profiles.get("loop")!;
+    assertEquals([called.calls, called.isNative], [150, false]);
+    assertEquals([loop.calls, loop.loops.map(({ rounds }) => rounds), loop.isNative], [2, [159], false]);
+  } finally {
+    runtime.dispose();
+  }
 });
 
 test("all kinds of executable memory and gates run the same program", async () => {

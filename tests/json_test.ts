@@ -7,10 +7,7 @@ import { assert, assertEquals, assertMatch, assertStrictEquals, assertStringIncl
 import fc from "fast-check";
 import { createRuntime, type HostValue, type Runtime } from "../mod.ts";
 import { formatDouble } from "../core/number_text.ts";
-import { json } from "../plugins/json.ts";
 import { type RunOptions, runUnna } from "./support.ts";
-
-const NATIVES = json.libraries[0].natives;
 
 /** Runs a program that has to succeed, with and without a collection at every allocation; gives what it prints. */
 async function outputOf(source: string, options: RunOptions = {}): Promise<string> {
@@ -19,12 +16,6 @@ async function outputOf(source: string, options: RunOptions = {}): Promise<strin
   assertEquals(outcome, { code: 0, stdout: outcome.stdout, stderr: "" }, source);
   assertEquals(stressed, outcome, "with stress");
   return outcome.stdout;
-}
-
-for (const { name, example } of NATIVES) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    assertStrictEquals(await outputOf(example.code), example.output);
-  });
 }
 
 /** A runtime whose functions are called with values of TypeScript, and what it has written to standard error. */

@@ -24,7 +24,7 @@ import type {
 } from "../core/backend.ts";
 import { LOOPS } from "../backends/x64/loops.ts";
 import { x64 } from "../backends/x64/mod.ts";
-import { createRuntime } from "../mod.ts";
+import { createRuntime, type RuntimeOptions } from "../mod.ts";
 import { type Outcome, type RunOptions, runUnna, SMALL_HEAP } from "./support.ts";
 
 await x64.prepare?.();
@@ -238,7 +238,12 @@ test("each template of the second version has a case, which executes it", async 
 });
 
 test("the truth of a number is no reason to leave the second version", async () => {
-  for (const [condition, plain] of [["x", "7, 1.5"], ["!x", "7, 1.5"], ["u", "7, 1.5"], ["x", "0, 1.5"], ["u", "7, 0.0"]]) {
+  for (
+    const [condition, plain] of [["x", "7, 1.5"], ["!x", "7, 1.5"], ["u", "7, 1.5"], ["x", "0, 1.5"], [
+      "u",
+      "7, 0.0",
+    ]]
+  ) {
     const text = loopProgram(`if (${condition}) s = s + 1; v = u - w;`, [`${ROUNDS}, ${plain}, true`]);
     const expected = await runUnna(text, { backend: "interp" });
     const watched = await watch(text, { change: (target) => countingTarget(target, "SUB_FF") });
@@ -258,7 +263,13 @@ const INTS = [
 ];
 const DOUBLES = [
   ...["0.0", "-0.0", "1.0", "-1.0", "0.5", "-2.5", "3.0", "1e300", "-1e300", "5e-324", "4294967296.0"],
-  ...["140737488355328.0", "9007199254740993.0", "(1e300 * 1e300)", "(-1e300 * 1e300)", "(1e300 * 1e300 * 0.0)"],
+  ...[
+    "140737488355328.0",
+    "9007199254740993.0",
+    "(1e300 * 1e300)",
+    "(-1e300 * 1e300)",
+    "(1e300 * 1e300 * 0.0)",
+  ],
 ];
 const OPERATORS = ["+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!="];
 const isRelation = (op: string) => /[<>=]/.test(op);
@@ -506,9 +517,11 @@ function f(n) {
     if (b[i] == nil) misses = misses + 1;
     if (a[-1] == nil) misses = misses + 1;
   }
-  return [length(a), length(b), misses, a[n - 1], b[n - 7], b];
+  return [a, b, misses];
 }
-print f(300); print f(40);`,
+print f(300); print f(40);
+function fill(n) { var a = []; var b = []; for (var i = 0; i < n; i += 1) { a[i] = i; b[length(b)] = 0.5; } return [a, b]; }
+print fill(300); print fill(300);`,
 
   "foreach over an array that grows and shrinks": `
 function f(n) {
@@ -667,7 +680,18 @@ test("the second version of loops counts the same instructions", async () => {
 // ---- ends --------------------------------------------------------------------------------------------------------
 
 test("errors in the second version show the same place, trace and output", async () => {
-  const failing = ["s / (x - x)", "s % z", "s + nil", "a[nil]", "a.x", "u - flag", "f(1)", "s < a", "-a", "a[u]"];
+  const failing = [
+    "s / (x - x)",
+    "s % z",
+    "s + nil",
+    "a[nil]",
+    "a.x",
+    "u - flag",
+    "f(1)",
+    "s < a",
+    "-a",
+    "a[u]",
+  ];
   for (const expression of failing) {
     const { stderr } = await expectPlanned(
       `function f(n, x, u, z, flag) {
@@ -750,6 +774,84 @@ test("a time limit ends a loop in the second version and says where", async () =
   assertMatch(watched.stderr, /at spin \(test\.unna:[23]:/);
 });
 
+// ---- views -------------------------------------------------------------------------------------------------------
+
+const SHOWN = `function run(n) {
+  var s = 0; var u = 0.5;
+  for (var i = 0; i < n; i += 1) { s += i; u = u * 0.5; }
+  return [s, u];
+}
+print run(300000);
+`;
+
+/** What a view shows of a program whose loop gets a second version when it has run for long. */
+async function view(options: RuntimeOptions): Promise<{ readonly shown: string; readonly told: string }> {
+  let told = "";
+  const runtime = createRuntime({
+    ...{ backend: "x64", heap: SMALL_HEAP, functionName: "run", ...options },
+    stdout: () => {},
+    stderr: (bytes) => told += new TextDecoder().decode(bytes),
+  });
+  try {
+    assertEquals(await runtime.runSource("main.unna", SHOWN), 0);
+    return { shown: await runtime.report("native"), told };
+  } finally {
+    runtime.dispose();
+  }
+}
+
+test("listings show a second version below a heading, instruction by instruction", async () => {
+  const { shown } = await view({ dump: ["code"] });
+  const [, again] = shown.split("     | the loop of pc 5 again, with numbers in registers: ");
+  const [registers, ...lines] = again.split("\n");
+  assertEquals(registers, "r0 in r9, r1 in r8, r2 in xmm2, r3 in rdi");
+  assertMatch(lines[0], /^ {5}the way in +[0-9a-f]+ {2}cmp \[r12\],r14 +; is R\[0\] tagged as an integer\?$/);
+  const loop = lines.slice(0, lines.indexOf("     | behind the instructions"));
+  assert(loop.includes("   3 | for (var i = 0; i < n; i += 1) { s += i; u = u * 0.5; }"));
+  const names = loop.flatMap((line) => /^ {1,4}\d+ ([A-Z_]+) r/.exec(line)?.[1] ?? []);
+  assertEquals(names, ["ADD_II", "MUL_K_FF", "ADD_K_II", "JUMP_LT_II"]);
+  assert(
+    loop.some((line) => /^ +6 ADD_II r1, r1, r3 +[0-9a-f]+ {2}add r8,rdi +; r8 \+= rdi$/.test(line)),
+    again,
+  );
+  assertMatch(again, /^ +[0-9a-f]+ {2}jns pc 6 in the loop +; if rounds are left$/m);
+  assertMatch(again, /^ {5}back, pc 6 +[0-9a-f]+ {2}sub r8,rdi /m);
+  assertMatch(again, /^ +[0-9a-f]+ {2}jmp the first version +; go on at the first version$/m);
+  assertMatch(
+    shown,
+    /^ +6 ADD_II r1, r1, r3 +[0-9a-f]+ {2}jmp the loop +; go on at the loop\n +[0-9a-f]+ {2}mov rax,/m,
+  );
+  assertMatch(
+    (await view({ dump: ["draft"] })).shown,
+    /\| the loop of pc 5 again.*\n.*\n[^]* jns pc 6 in the loop\n/,
+  );
+});
+
+test("views as JSON have second versions outside of the instructions, by their names", async () => {
+  const { shown, told } = await view({ dump: ["code"], jitLog: true, json: true });
+  const values = shown.trim().split("\n").map((line) => JSON.parse(line).data);
+  const { instructions, outside } = values.at(-1);
+  const pcs = instructions.map(({ pc }: { pc: number }) => pc);
+  assertEquals(new Set(pcs).size, pcs.length);
+  const titles = outside.map(({ title }: { title: string }) => title);
+  assertEquals(titles.slice(0, 3), [
+    "the way in",
+    "6 ADD_II r1, r1, r3 in the loop",
+    "7 MUL_K_FF r2, r2, k0 in the loop",
+  ]);
+  const loops = told.trim().split("\n").map((line) => JSON.parse(line).data)
+    .filter(({ event }) => event === "compiled").map(({ loops }) => loops);
+  assertEquals(loops, [0, 1]);
+});
+
+test("--jit-log says when a function is compiled with loops in registers", async () => {
+  const { told } = await view({ jitLog: true });
+  const compiled = told.split("\n").filter((line) => line.startsWith("compiled"));
+  assertMatch(compiled[0], /^compiled {2}run, main\.unna:1, \d+ bytes in \d+ µs$/);
+  assertMatch(compiled[1], /^compiled {2}run, .* µs, for the second time, with 1 loop in registers$/);
+  assertEquals(compiled.length, 2);
+});
+
 // ---- random bodies -----------------------------------------------------------------------------------------------
 
 const RANDOM_BODIES = Number(Deno.env.get("UNNA_LOOP_BODIES") ?? 150);
@@ -760,12 +862,20 @@ const body: fc.Arbitrary<string> = (() => {
   const item = fc.constantFrom("a[i % 8]", "a[3]", "a[length(a) - 1]", "g");
   const constant = fc.constantFrom("0", "1", "-1", "3", "100", "65536", "140737488355327", "2147483648");
   const real = fc.constantFrom("0.0", "0.5", "-1.5", "1e18", "3.0");
-  const intTerm = fc.oneof({ arbitrary: ints, weight: 6 }, { arbitrary: constant, weight: 2 }, fc.constant("i"));
+  const intTerm = fc.oneof(
+    { arbitrary: ints, weight: 6 },
+    { arbitrary: constant, weight: 2 },
+    fc.constant("i"),
+  );
   const realTerm = fc.oneof({ arbitrary: doubles, weight: 5 }, { arbitrary: real, weight: 2 });
   const term = fc.oneof(intTerm, realTerm, item);
   const binary = (x: fc.Arbitrary<string>, y: fc.Arbitrary<string>, ...ops: string[]) =>
     fc.tuple(x, fc.constantFrom(...ops), y).map((parts) => parts.join(" "));
-  const divided = fc.tuple(intTerm, fc.constantFrom("/", "%"), fc.constantFrom("2", "3", "7", "100", "(i + 1)", "-3"))
+  const divided = fc.tuple(
+    intTerm,
+    fc.constantFrom("/", "%"),
+    fc.constantFrom("2", "3", "7", "100", "(i + 1)", "-3"),
+  )
     .map((parts) => parts.join(" "));
   const intExpr = fc.oneof(
     { arbitrary: binary(intTerm, intTerm, "+", "-", "*"), weight: 5 },
@@ -791,7 +901,10 @@ const body: fc.Arbitrary<string> = (() => {
     { arbitrary: fc.tuple(doubles, realExpr).map(([x, e]) => `${x} = ${e};`), weight: 8 },
     { arbitrary: fc.tuple(fc.oneof(ints, doubles), term).map(([x, e]) => `${x} = ${e};`), weight: 1 },
     { arbitrary: fc.tuple(item, term).map(([x, e]) => `${x} = ${e};`), weight: 3 },
-    { arbitrary: fc.tuple(ints, ints).map(([x, y]) => `{ var z = ${x}; ${x} = ${y}; ${y} = z; }`), weight: 2 },
+    {
+      arbitrary: fc.tuple(ints, ints).map(([x, y]) => `{ var z = ${x}; ${x} = ${y}; ${y} = z; }`),
+      weight: 2,
+    },
     { arbitrary: term.map((x) => `push(a, ${x}); p = pop(a);`), weight: 1 },
     { arbitrary: fc.tuple(ints, term).map(([x, e]) => `${x} = id(${e});`), weight: 1 },
     { arbitrary: term.map((x) => `if (i % 16 == 5) push(log, ${x});`), weight: 2 },

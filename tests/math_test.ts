@@ -1,4 +1,4 @@
-/** `ucoreMath`: its examples, and its results held to exact arithmetic and to JavaScript's own functions. */
+/** `ucoreMath`: its results, held to exact arithmetic and to JavaScript's own functions. */
 
 import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
@@ -77,17 +77,6 @@ async function compare<Args extends Num[]>(
     ),
     { numRuns: 5 },
   );
-}
-
-for (const { name, example } of LIBRARY.natives) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    for (const gcStress of [false, true]) {
-      assertStrictEquals(
-        (await linesOf(example.code, gcStress)).map((line) => line + "\n").join(""),
-        example.output,
-      );
-    }
-  });
 }
 
 Deno.test("ucoreMath has what the language promises, under names of its own", () => {

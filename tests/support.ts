@@ -18,6 +18,7 @@
 //
 // This file decides how a program is run and judged. It knows the public API alone, nothing of what is behind it.
 
+import { assertEquals } from "@std/assert";
 import { createRuntime, type RuntimeOptions } from "../mod.ts";
 
 /** One way of running programs: every language test runs in each of them. */
@@ -32,7 +33,8 @@ export const CONFIGS: readonly Config[] = [
   { name: "interp", options: { backend: "interp" } },
   { name: "interp with gc stress", options: { backend: "interp", gcStress: true }, tag: "gc" },
   { name: "x64, everything hot", options: { backend: "x64", threshold: 1 } },
-  { name: "x64", options: { backend: "x64" } },
+  // The other kind of memory and the other gate than everywhere else.
+  { name: "x64, mprotect and fnptr", options: { backend: "x64", execMemory: "mprotect", gate: "fnptr" } },
   {
     name: "x64, everything hot, with gc stress",
     options: { backend: "x64", threshold: 1, gcStress: true },
@@ -84,6 +86,20 @@ export async function runUnna(
   }
 }
 
+/** What a program prints that has to succeed, and to have nothing to complain about. */
+export async function outputOf(source: string, options: RunOptions = {}): Promise<string> {
+  const { code, stdout, stderr } = await runUnna(source, options);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" }, source);
+  return stdout;
+}
+
+/** The first line of the error with which a program has to end. */
+export async function errorOf(source: string, options: RunOptions = {}): Promise<string> {
+  const { code, stderr } = await runUnna(source, options);
+  assertEquals(code, 1, source);
+  return stderr.slice(0, stderr.indexOf("\n"));
+}
+
 /** Runs `use` with the real path of a folder of its own, which is gone afterwards. */
 export async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
@@ -93,6 +109,23 @@ export async function inFolder(use: (folder: string) => Promise<void>): Promise<
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+/** Runs `use` beside a server of the host's, on the loopback interface. */
+export async function withHost(
+  answer: (request: Request) => Response | Promise<Response>,
+  use: (url: string) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** A text as a literal of the language. */
+export const quoted = (text: string) =>
+  `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 
 function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));

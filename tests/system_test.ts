@@ -2,31 +2,16 @@
 
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { system } from "../plugins/system.ts";
-import { type Outcome, type RunOptions, runUnna } from "./support.ts";
+import { errorOf, inFolder, type Outcome, type RunOptions, runUnna } from "./support.ts";
 
 const NATIVES = system.libraries[0].natives;
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Runs a program that has to succeed, as if it were a file in `folder`; gives what it prints. */
 async function outputOf(source: string, folder: string, options: RunOptions = {}): Promise<string> {
   const outcome = await runUnna(source, { path: `${folder}/main.unna`, ...options });
   assertEquals(outcome, { code: 0, stdout: outcome.stdout, stderr: "" }, source);
   return outcome.stdout;
-}
-
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runUnna(source);
-  assertStrictEquals(code, 1, source);
-  return stderr.slice(0, stderr.indexOf("\n"));
 }
 
 /** Runs a program in a process of its own, by the command line. */
@@ -45,17 +30,6 @@ async function runProcess(
   await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
   const { code, stdout, stderr } = await child.output();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
-
-for (const { name, example } of NATIVES) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    await inFolder(async (folder) => {
-      for (const options of [{ backend: "interp" }, { backend: "x64", threshold: 1 }, { gcStress: true }]) {
-        assertStrictEquals(await outputOf(example.code, folder, options), example.output);
-      }
-      assertEquals([...Deno.readDirSync(folder)], [], "examples leave nothing behind");
-    });
-  });
 }
 
 Deno.test("functions of ucoreSystem refuse arguments of other types, and say what they expect", async () => {

@@ -2,59 +2,18 @@
 
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { uon } from "../plugins/uon.ts";
 import { createRuntime, type HostValue } from "../mod.ts";
 import { newResource, resourceAt, resourceCount } from "../core/resources.ts";
 import { defineHostNative } from "../core/convert.ts";
 import type { NativeDef } from "../core/machine.ts";
-import { setObject } from "../core/value.ts";
-import { Kind } from "../core/value.ts";
-import { type RunOptions, runUnna } from "./support.ts";
-
-const NATIVES = uon.libraries[0].natives;
-
-const WAYS: readonly RunOptions[] = [
-  { backend: "interp" },
-  { backend: "x64", threshold: 1 },
-  { backend: "interp", gcStress: true },
-];
-
-async function outputOf(source: string, options: RunOptions = {}): Promise<string> {
-  const { code, stdout, stderr } = await runUnna(source, options);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, source);
-  return stdout;
-}
-
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runUnna(source);
-  assertStrictEquals(code, 1, source);
-  return stderr.slice(0, stderr.indexOf("\n"));
-}
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** A text as a literal of the language. */
-const quoted = (text: string) =>
-  `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+import { Kind, setObject } from "../core/value.ts";
+import { CONFIGS, errorOf, inFolder, outputOf, quoted, runUnna } from "./support.ts";
 
 /** A program that prints all records of a table of `text`. */
 const printTable = (text: string, table: string) => `
   print ucoreUon.parse(${quoted(text)});
   var cursor = ucoreUon.get("${table}");
   for (var record = ucoreUon.next(cursor); record != nil; record = ucoreUon.next(cursor)) print record;`;
-
-for (const { name, example } of NATIVES) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    for (const options of WAYS) assertStrictEquals(await outputOf(example.code, options), example.output);
-  });
-}
 
 Deno.test("values are texts, numbers, true, false, null and words", async () => {
   const fields = [
@@ -83,7 +42,9 @@ Deno.test("values are texts, numbers, true, false, null and words", async () => 
   const record = fields.map(([value], i) => `k${i}: ${value}`).join(" , ");
   const text = `@schema { t: [] } @flow { t: [{ ${record} }] }`;
   const expected = `true\n{${fields.map(([, shown], i) => `k${i}: ${shown}`).join(", ")}}\n`;
-  for (const options of WAYS) assertStrictEquals(await outputOf(printTable(text, "t"), options), expected);
+  for (const { options } of CONFIGS) {
+    assertStrictEquals(await outputOf(printTable(text, "t"), options), expected);
+  }
 });
 
 Deno.test("white space, trailing commas, what stands before @schema, and empty tables do not matter", async () => {
@@ -131,7 +92,7 @@ Deno.test("a malformed record is nil with a message, and the end of its table", 
   for (const [record, message] of rows) {
     const source = printTable(`@schema { t: [] } @flow { t: [{ ok: 1 }, ${record}, { ok: 2 }] }`, "t") +
       "print ucoreUon.next(cursor);";
-    for (const options of WAYS) {
+    for (const { options } of CONFIGS) {
       const { code, stdout, stderr } = await runUnna(source, options);
       assertEquals({ code, stdout }, { code: 0, stdout: "true\n{ok: 1}\nnil\n" }, record);
       assertMatch(stderr, /^UON Parse Error: .* \(at line \d+, column \d+\)\n$/);
@@ -166,7 +127,7 @@ Deno.test("generate() writes tables in order, and says what it cannot write", as
 }
 
 `;
-  for (const options of WAYS) assertStrictEquals(await outputOf(source, options), expected);
+  for (const { options } of CONFIGS) assertStrictEquals(await outputOf(source, options), expected);
   assertStrictEquals(
     await outputOf("print ucoreUon.generate({}, {});"),
     "@schema {\n\n}\n\n@flow {\n\n}\n\n",
@@ -256,7 +217,7 @@ Deno.test("files are loaded, added to and saved; relative ones lie beside the pr
       var cursor = ucoreUon.get("a"); var sum = 0;
       for (var row = ucoreUon.next(cursor); row != nil; row = ucoreUon.next(cursor)) sum += row["x"];
       print sum;`;
-    for (const options of WAYS) {
+    for (const { options } of CONFIGS) {
       assertStrictEquals(
         await outputOf(source, { path: `${folder}/main.unna`, ...options }),
         "false\nfalse\n0\nfalse\ntrue\ntrue\ntrue\ntrue\ntrue\nfalse\n{x: 1}\nnil\ntrue\nfalse\n{z: ü}\n0\n0\ntrue\ntrue\n6\n",
@@ -324,7 +285,7 @@ Deno.test("several cursors on one table go on by themselves, also when the text 
     ucoreUon.parse("@schema {} @flow { t: [] }");
     print ucoreUon.next(a); print ucoreUon.next(b); print ucoreUon.next(ucoreUon.get("t"));
     print type(a); print a;`;
-  for (const options of WAYS) {
+  for (const { options } of CONFIGS) {
     assertStrictEquals(await outputOf(source, options), "{x: 2}\n{x: 1}\nnil\nresource\n<resource>\n");
   }
 });

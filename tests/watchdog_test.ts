@@ -63,6 +63,16 @@ for (
   });
 }
 
+Deno.test("--timeout ends endless recursion in machine code, which has no loop", async () => {
+  const code = "function fib(n) { if (n < 2) return n; return fib(n - 1) + fib(n - 2); }\nfib(80);";
+  const child = start(["--backend=x64", "--timeout=0.5", "-e", code]);
+  const guard = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const ended = await finish(child);
+  clearTimeout(guard);
+  assertEquals(ended.code, 124);
+  assertStringIncludes(ended.stderr, "at fib");
+});
+
 Deno.test("--timeout ends a program that waits", async () => {
   const begun = performance.now();
   const { code, stdout, stderr } = await finish(

@@ -46,11 +46,11 @@ export interface Fixup extends GeneralFixup {
   readonly kind: "jump" | "call" | "rip";
 }
 
-/** What an assembler has made; names and lines are made when they are first asked for. */
+/** What an assembler has made; names and texts are made when they are asked for. */
 export interface Assembled extends GeneralAssembled {
   readonly fixups: readonly Fixup[];
   /** The text of each instruction. */
-  readonly lines: readonly Line[];
+  list(): readonly Line[];
 }
 
 /** The parts of an assembler that are not instructions. */
@@ -179,32 +179,23 @@ class Assembly implements Surroundings {
     this.bytes.fill(0, 0, this.offset);
     spare = this.bytes;
     this.bytes = NO_BYTES;
-    let names: readonly string[] | undefined, lines: readonly Line[] | undefined;
     let texts: Map<number, string> | undefined;
-    return {
-      bytes,
-      labels: places,
-      get labelNames() {
-        return names ??= labels.map(labelName);
-      },
-      fixups,
-      get remarks() {
-        if (texts !== undefined) return texts;
-        texts = new Map();
-        for (let i = 0; i < remarks.length; i += 2) texts.set(remarks[i] as number, remarks[i + 1] as string);
-        return texts;
-      },
-      data,
-      get lines() {
-        if (lines !== undefined) return lines;
-        const holes = new Map(fixups.map((fixup) => [fixup.offset, this.labelNames[fixup.label]]));
-        return lines = listBytes(bytes, {
-          placeName: (_, hole) => holes.get(hole),
-          isData: (offset) => data.has(offset),
-          commentAt: (offset) => this.remarks.get(offset),
-        });
-      },
+    const nameOf = (label: number) => labelName(labels[label]);
+    const remarkAt = (offset: number) => {
+      if (texts !== undefined) return texts.get(offset);
+      texts = new Map();
+      for (let i = 0; i < remarks.length; i += 2) texts.set(remarks[i] as number, remarks[i + 1] as string);
+      return texts.get(offset);
     };
+    const list = () => {
+      const holes = new Map(fixups.map((fixup) => [fixup.offset, nameOf(fixup.label)]));
+      return listBytes(bytes, {
+        placeName: (_, hole) => holes.get(hole),
+        isData: (offset) => data.has(offset),
+        commentAt: remarkAt,
+      });
+    };
+    return { bytes, labels: places, labelName: nameOf, fixups, remarkAt, data, list };
   }
 }
 
@@ -213,7 +204,7 @@ for (const mnemonic of MNEMONICS) {
   Object.defineProperty(Assembly.prototype, mnemonic, {
     value(this: Assembly, a?: Operand, b?: Operand, c?: Operand): void {
       shapes ??= shapesOf(mnemonic);
-      const forms = shapes.get(shapeOf(kindOf(a), kindOf(b), kindOf(c)));
+      const forms = shapes[shapeOf(kindOf(a), kindOf(b), kindOf(c))];
       if (forms !== undefined) {
         for (let i = 0; i < forms.length; i++) {
           if (fits(this, forms[i], a, b, c)) return emit(this, forms[i], a, b, c);
@@ -285,15 +276,16 @@ function emit(asm: Assembly, form: Form, a?: Operand, b?: Operand, c?: Operand):
     rex |= register.rex | (register.code > 7 ? 0x41 : 0);
   } else if (form.rm !== ABSENT) {
     const operand = pick(form.rm, a, b, c) as Register | Memory;
-    if ("base" in operand) {
-      memory = operand;
+    if (operand.kind >= Kind.MEMORY) {
+      memory = operand as Memory;
       if (!isAddress(memory)) {
         throw new AssemblerFault(`No address like that: ${show(form.mnemonic, a, b, c)}`);
       }
       rex |= (memory.base > 7 ? 0x41 : 0) | (memory.index > 7 ? 0x42 : 0);
     } else {
-      rm = operand.code & 7;
-      rex |= operand.rex | (operand.code > 7 ? 0x41 : 0);
+      const { code, rex: own } = operand as Register;
+      rm = code & 7;
+      rex |= own | (code > 7 ? 0x41 : 0);
     }
   }
 

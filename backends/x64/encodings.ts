@@ -377,8 +377,8 @@ export interface Form {
   unsized: boolean;
 }
 
-/** The forms that fit some kinds of operands, best first, by {@linkcode shapeOf}. */
-export type Shapes = ReadonlyMap<number, readonly Form[]>;
+/** The forms that fit some kinds of operands, best first, by {@linkcode shapeOf}. An array, since it is asked so often. */
+export type Shapes = readonly (readonly Form[] | undefined)[];
 
 /** The kinds of up to three operands as one number. */
 export function shapeOf(a: number, b: number, c: number): number {
@@ -479,7 +479,7 @@ function sortForms(forms: readonly Form[]): Shapes {
     if (widths.size > 1) shapes.delete(shape);
     else for (const form of takers) form.unsized = true;
   }
-  return shapes;
+  return Array.from({ length: Math.max(...shapes.keys()) + 1 }, (_, shape) => shapes.get(shape));
 }
 
 /** Adds to the list under a key. */

@@ -13,12 +13,11 @@
  */
 
 import * as value from "../../core/value.ts";
-import { Kind } from "../../core/value.ts";
 import type { LoopFacts, LoopSite, LoopTarget, LoopTemplate, NumberType, Place } from "../../core/backend.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { high, low, R } from "./kit.ts";
-import { type Condition, jumpIf, takeJump } from "./templates.ts";
+import { type Condition, jumpIf, returnToCaller, takeJump } from "./templates.ts";
 import {
   dword,
   eax,
@@ -881,6 +880,20 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
       asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
       asm.shl(rax, 16);
       giveInt(asm, site, "a", a, rax);
+    },
+  },
+  RETURN: {
+    write(asm, site) {
+      loadValue(asm, site, rax, site.a);
+      asm.mov(R(-1), rax);
+      returnToCaller(asm);
+    },
+  },
+  RETURN_NIL: {
+    write(asm) {
+      asm.mov(rax, imm64(0, value.HI_NIL));
+      asm.mov(R(-1), rax);
+      returnToCaller(asm);
     },
   },
   FOR_NEXT: {

@@ -6,7 +6,7 @@
 import { Control } from "../../core/memory.ts";
 import type { BackendContext, Finding, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
-import { ecx, edx, type Label, mem, qword, rbx } from "./operands.ts";
+import { ecx, edx, type Label, mem, qword, r13d, rbx } from "./operands.ts";
 import { type Gate, GATE_KINDS } from "./gate.ts";
 import { isRefusal, MEMORY_MODES, openLibc } from "./memory.ts";
 import { LOOPS } from "./loops.ts";
@@ -26,6 +26,10 @@ const target: Target<X64Assembler, Label> = {
     asm.mov(ecx, pc);
     asm.mov(edx, index);
     asm.jmp(qword(mem(rbx, 4 * Control.STUB_EXIT)));
+  },
+  round(asm, poll) {
+    asm.sub(r13d, 1);
+    asm.js(poll);
   },
   poll(asm, pc) {
     asm.mov(ecx, pc);

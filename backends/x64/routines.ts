@@ -1412,7 +1412,7 @@ export function routineAt(word: number): RoutineName | undefined {
 }
 
 /** Room for the routines. */
-export const ROUTINE_BYTES = 8192;
+export const ROUTINE_BYTES = 5120;
 
 /** Calls a routine. */
 export function callRoutine(asm: X64Assembler, name: RoutineName): void {

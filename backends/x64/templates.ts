@@ -1109,7 +1109,7 @@ function callFunction(asm: Asm, site: X64Site, a = site.a): void {
 }
 
 /** Pops the frame record; goes on in the caller's native code, or in the interpreter if it has none. */
-function returnToCaller(asm: Asm): void {
+export function returnToCaller(asm: Asm): void {
   const interpreted = asm.label("caller is interpreted");
   asm.mov(ecx, control(Control.FRAME_TOP));
   asm.sub(ecx, FRAME_WORDS);
