@@ -19,22 +19,98 @@
 
 import { prepare } from "./core/runtime.ts";
 
+// ---- running programs --------------------------------------------------------------------------------------------
+
 export { BACKENDS, createRuntime, OptionError, VERSION } from "./core/runtime.ts";
 export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/runtime.ts";
+export { CompileFailure } from "./core/pass.ts";
+export { NativeFault, ProgramExit, RuntimeFault } from "./core/machine.ts";
+export { WriteFailure } from "./core/output.ts";
+export { callHandle, float, struct } from "./core/convert.ts";
+export type { FloatValue, Handle, HostValue, StructValue } from "./core/convert.ts";
+export type { NativeStats, RuntimeStats } from "./core/reports.ts";
+export type { HeapStats } from "./core/heap.ts";
+export type { JitSums } from "./core/jit_log.ts";
+
+// ---- what the command line does beside that ----------------------------------------------------------------------
+
 export { doctor, explain, lab, scaffold, verify, why } from "./core/commands.ts";
 export type { ExplainOptions, LabRequest, VerifyOptions } from "./core/commands.ts";
-export { WriteFailure } from "./core/output.ts";
-export { callHandle, defineHostNative, float, struct } from "./core/convert.ts";
+export type { CommandLine, CommandLineRow } from "./core/explain.ts";
 export { suggest } from "./core/diagnostics.ts";
 export { writeAll } from "./core/output.ts";
-export { NativeFault, ProgramExit, RuntimeFault } from "./core/machine.ts";
-export { CompileFailure } from "./core/pass.ts";
-export { PluginFailure } from "./core/plugin.ts";
+
+// ---- plugins -----------------------------------------------------------------------------------------------------
+
+export { definePlugin, PluginFailure } from "./core/plugin.ts";
+export type { Observer, Plugin, RunEndEvent, RunEvent, TokenRow } from "./core/plugin.ts";
 export { definePass } from "./core/pass.ts";
-export { definePlugin } from "./core/plugin.ts";
-export type * from "./core/convert.ts";
-export type * from "./core/pass.ts";
-export type * from "./core/plugin.ts";
+export type {
+  AnyArtifactDef,
+  AnyPass,
+  ArtifactContext,
+  ArtifactDef,
+  Artifacts,
+  Dump,
+  Kind,
+  OwnedPass,
+  Pass,
+  PassContext,
+  PassEndEvent,
+  PassEvent,
+  PassPair,
+  PassTiming,
+  Stage,
+} from "./core/pass.ts";
+export { defineHostNative } from "./core/convert.ts";
+export type { HostNativeDef } from "./core/convert.ts";
+export type {
+  FunctionProfile,
+  FutureInfo,
+  Host,
+  LazyLibrary,
+  LibraryDef,
+  LoadedFunction,
+  Machine,
+  Module,
+  NativeCall,
+  NativeDef,
+  Param,
+  ParamType,
+  Task,
+  TerminalInfo,
+  TraceFrame,
+  Waiting,
+  World,
+} from "./core/machine.ts";
+export { Intrinsic } from "./core/machine.ts";
+export type { Effect, Exec, OpcodeDef, OperandKind, Operands, WordKind } from "./core/opcodes.ts";
+export type {
+  InfixRule,
+  ParserFace,
+  PrefixRule,
+  StatementRule,
+  SyntaxRow,
+  SyntaxRule,
+  Token,
+  TokenClass,
+} from "./core/syntax.ts";
+export type {
+  Blame,
+  DetailsOf,
+  Diagnostic,
+  DiagnosticCode,
+  DiagnosticDef,
+  DIAGNOSTICS,
+  Diagnostics,
+  MessageDef,
+  Note,
+  Severity,
+} from "./core/diagnostics.ts";
+
+// ---- programs on their way: text, tree, bytecode -----------------------------------------------------------------
+
+export type { DecodedSource, Position, SourceFile, Span } from "./core/source.ts";
 export type {
   ArrayLit,
   Assign,
@@ -82,47 +158,51 @@ export type {
   VarDecl,
   While,
 } from "./core/ast.ts";
-export type * from "./core/source.ts";
-export type * from "./core/program.ts";
-export type * from "./core/syntax.ts";
-export type * from "./core/backend.ts";
+export type { Capture, Constant, FunctionProto, Program } from "./core/program.ts";
+
+// ---- backends ----------------------------------------------------------------------------------------------------
+
 export type {
-  Blame,
-  DetailsOf,
-  Diagnostic,
-  DiagnosticCode,
-  DiagnosticDef,
-  DIAGNOSTICS,
-  Diagnostics,
-  MessageDef,
-  Note,
-  Severity,
-} from "./core/diagnostics.ts";
-export type { HeapStats } from "./core/heap.ts";
-export type { JitSums } from "./core/jit_log.ts";
-export type { CommandLine, CommandLineRow } from "./core/explain.ts";
-export type { NativeStats, RuntimeStats } from "./core/reports.ts";
-export { Intrinsic } from "./core/machine.ts";
-export type {
-  FunctionProfile,
-  FutureInfo,
-  Host,
-  LazyLibrary,
-  LibraryDef,
-  LoadedFunction,
-  Machine,
-  Module,
-  NativeCall,
-  NativeDef,
-  Param,
-  ParamType,
-  Task,
-  TerminalInfo,
-  TraceFrame,
-  Waiting,
-  World,
-} from "./core/machine.ts";
-export type { Effect, Exec, OpcodeDef, OperandKind, Operands, WordKind } from "./core/opcodes.ts";
+  AnyTarget,
+  AnyTemplates,
+  Assembled,
+  Assembler,
+  Backend,
+  BackendContext,
+  Code,
+  CompileHot,
+  Decoded,
+  Draft,
+  Exit,
+  EXIT_REASONS,
+  ExitCount,
+  ExitReason,
+  Finding,
+  Fixup,
+  HotFunction,
+  JitEvent,
+  JitEventOf,
+  ListingContext,
+  LoopFacts,
+  LoopPlan,
+  LoopSite,
+  LoopTarget,
+  LoopTemplate,
+  LoopTemplates,
+  MachineLine,
+  NativeOptions,
+  NumberType,
+  Outside,
+  Patch,
+  Place,
+  Probe,
+  Request,
+  Runner,
+  Site,
+  Target,
+  Template,
+  Templates,
+} from "./core/backend.ts";
 
 // Runtimes are made without waiting, so everything that one may need is loaded before the first can be.
 await prepare();
@@ -155,6 +235,7 @@ void (() => [
   import("./passes/session.ts"),
   import("./passes/template_jit.ts"),
   import("./passes/views.ts"),
+  import("./plugins/array.ts"),
   import("./plugins/http.ts"),
   import("./plugins/json.ts"),
   import("./plugins/math.ts"),

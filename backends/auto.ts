@@ -20,13 +20,14 @@ import { type Machine, Stop } from "../core/machine.ts";
 const PATIENCE = 25;
 
 /**
- * Opens a runner that begins with `interpreter` and goes over to `native` when it pays; `prepare` loads what that needs.
+ * Opens a runner that begins with `interpreter` and goes over to `native` when it pays; `prepare` loads what that needs,
+ * and tells whether it could.
  */
 export function openLazily(
   native: Backend,
   interpreter: Backend,
   context: BackendContext,
-  prepare: () => Promise<void>,
+  prepare: () => Promise<boolean>,
 ): Runner {
   let runner = interpreter.open(context);
   let isDecided = false, hotSince = Infinity;
@@ -55,7 +56,7 @@ export function openLazily(
     dispose: () => runner.dispose?.(),
   };
 
-  function decide(): void {
-    if (native.probe(context.native).ok) runner = native.open(context);
+  function decide(isReady: boolean): void {
+    if (isReady && native.probe(context.native).ok) runner = native.open(context);
   }
 }

@@ -33,9 +33,7 @@ export function tellEvent(event: JitEvent): Told[] {
     case "compiled": {
       const { code, microseconds, compilation } = event, { loaded } = code.hot;
       const again = compilation === 1 ? "" : `, for the ${ordinal(compilation)} time`;
-      const loops = code.hot.loops?.length ?? 0;
-      const registers = loops === 0 ? "" : `, with ${loops} ${loops === 1 ? "loop" : "loops"} in registers`;
-      const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}${registers}`;
+      const cost = `${code.bytes.length} bytes in ${microseconds.toFixed(0)} µs${again}${tellPlans(code)}`;
       const holes = code.draft.fixups.length;
       return [
         { what: "compiled", loaded, pc: null, details: cost },
@@ -104,6 +102,13 @@ function eventToJson(event: JitEvent): string {
     case "evicted":
       return json("evicted", event.code.hot.loaded, null, { bytes: event.code.bytes.length });
   }
+}
+
+/** What has a second version: loops, or a function without any. */
+function tellPlans({ hot: { loops = [] } }: Code): string {
+  if (loops.length === 0) return "";
+  if (loops[0].first === 0) return ", with its numbers in registers";
+  return `, with ${loops.length} ${loops.length === 1 ? "loop" : "loops"} in registers`;
 }
 
 /** The function, and the line of an instruction or of its beginning. */

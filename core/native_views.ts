@@ -92,9 +92,9 @@ function outsideName({ kind, exit, pc }: Outside, draft: Draft): string {
     case "interpret":
       return "interpret the callee";
     case "loop":
-      return "the loop";
+      return "the second version";
     case "instruction":
-      return `pc ${pc} in the loop`;
+      return `pc ${pc} in registers`;
     default:
       return kind;
   }
@@ -148,8 +148,8 @@ export function pcAt({ entries, outside }: Draft, offset: number): number {
 
 /** A bytecode instruction, or a piece behind them all, with its machine code. */
 export interface Section {
-  /** Whether it is an instruction, belongs to the second version of a loop, or stands behind them all. */
-  readonly part: "instructions" | "loop" | "outside";
+  /** Whether it is an instruction, belongs to a second version, or stands behind them all. */
+  readonly part: "instructions" | "again" | "outside";
   /** What stands above it and those that follow, if they are of another part or loop than the one before. */
   readonly heading: string | null;
   /** Null for pieces. */
@@ -177,16 +177,16 @@ export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Se
     })),
     ...draft.outside.map((piece) => {
       const { kind, pc, offset } = piece, before = part;
-      part = kind === "loop" || kind === "instruction" ? "loop" : "outside";
+      part = kind === "loop" || kind === "instruction" ? "again" : "outside";
       const place = pc < 0 ? "" : `, pc ${pc}`;
       const heading = kind === "loop"
-        ? describeLoop(pc, draft, cx)
+        ? describeAgain(pc, draft, cx)
         : part === "outside" && before !== part
         ? "behind the instructions"
         : null;
       const instruction = kind === "instruction" ? instructions.find((listed) => listed.pc === pc)! : null;
       const title = instruction !== null
-        ? `${nameOf(instruction)} in the loop`
+        ? `${nameOf(instruction)} in registers`
         : kind === "loop"
         ? "the way in"
         : `${outsideName(piece, draft)}${place}`;
@@ -202,8 +202,8 @@ export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Se
   });
 }
 
-/** What the second version of the loop is called whose first instruction is at `head`, and where its numbers are. */
-function describeLoop(head: number, { hot }: Draft, { target }: ViewContext): string {
+/** What the second version is called whose first instruction is at `head`, and where its numbers are. */
+function describeAgain(head: number, { hot }: Draft, { target }: ViewContext): string {
   const { instructions, first, homes } = hot.loops!.find((plan) => plan.head === head)!;
   const names = target!.loops!.homes, where: string[] = [];
   for (let register = 0; register < homes.int.length; register++) {

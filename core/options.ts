@@ -107,7 +107,7 @@ export const COMMANDS: readonly CommandRow[] = [
       "try whether a plugin keeps its promises: with the language suite, generated programs, and values at the edges",
     why:
       "What is wrong with a pass or a template shows in one program of a thousand, and that one is better found before.",
-    example: { args: ["plugin", "verify", "@/plugins/popcount.ts", "--programs=10"], varies: true },
+    example: { args: ["plugin", "verify", "plugins/power.ts"], unshown: "it takes half a minute" },
   },
   {
     name: "lab",
@@ -337,8 +337,8 @@ const HELP_WIDTH = 108, HELP_COLUMN = 20;
 
 const HELP_END = `
 Dumps go to standard output, reports after a run to standard error.
-Exit codes: 0 success, 1 the program failed or has errors, 2 wrong usage,
-70 machine code faulted, which is a bug in the runtime.
+Exit codes: 0 success, 1 the program failed or has errors, 2 wrong usage, 70 machine code faulted, which is
+a bug in the runtime, 124 the time limit was over, 130 Ctrl-C, 143 SIGTERM, 141 nobody read the output.
 `;
 
 /** The usage and all options; `paint` is given the headings. */

@@ -125,7 +125,26 @@ export interface Plugin {
   readonly observe?: Observer;
 }
 
-/** Gives a plugin its type. */
+/**
+ * Gives a plugin its type.
+ *
+ * ```ts
+ * import { createRuntime, defineHostNative, definePlugin } from "./mod.ts";
+ *
+ * const shout = definePlugin({
+ *   name: "shout",
+ *   doc: "Louder texts.",
+ *   natives: [defineHostNative({
+ *     name: "shout",
+ *     params: [{ name: "text", type: "string" }],
+ *     doc: "The text in capitals.",
+ *     example: { code: 'print shout("hey");', output: "HEY\n" },
+ *     run: ([text]) => String(text).toUpperCase(),
+ *   })],
+ * });
+ * await createRuntime({ plugins: [shout] }).runSource("main.unna", 'print shout("hey");');
+ * ```
+ */
 export function definePlugin(plugin: Plugin): Plugin {
   return plugin;
 }

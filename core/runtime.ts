@@ -363,6 +363,16 @@ interface Session {
 
 /**
  * Makes a runtime.
+ *
+ * ```ts
+ * import { createRuntime } from "./mod.ts";
+ *
+ * const runtime = createRuntime({ heap: 64 << 20, functions: { half: (n) => Number(n) / 2 } });
+ * const code = await runtime.runSource("main.unna", "print half(7);");
+ * runtime.dispose();
+ * Deno.exitCode = code;
+ * ```
+ *
  * @throws {OptionError} if an option names what does not exist, or is out of range
  * @throws {PluginFailure} if a plugin is malformed, or two do not go together
  */
@@ -530,8 +540,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     };
     const interpreter = findBackend(registry, FALLBACK);
     if (backend !== null) {
-      if (backend !== interpreter) await prepareNative(backend);
-      const probe = backend.probe(native);
+      const missing = backend === interpreter ? null : await prepareNative(backend);
+      const probe = missing === null ? backend.probe(native) : { ok: false, because: missing } as const;
       if (probe.ok) return runner = backend.open(context);
       jitLog = null;
       const details = { backend: backend.name, because: probe.because };
@@ -543,12 +553,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     // choice is made now.
     if (context.count || isConversing) {
       if (!(preferred.isLikely?.() ?? true)) return runner = interpreter.open(context);
-      await prepareNative(preferred);
-      if (preferred.probe(native).ok) return runner = preferred.open(context);
+      if (await prepareNative(preferred) === null && preferred.probe(native).ok) {
+        return runner = preferred.open(context);
+      }
       jitLog = null;
       return runner = interpreter.open(context);
     }
-    return runner = openLazily(preferred, interpreter, context, () => prepareNative(preferred));
+    const prepare = async () => await prepareNative(preferred) === null;
+    return runner = openLazily(preferred, interpreter, context, prepare);
   }
 
   function loadNative(backend: Backend) {
@@ -566,9 +578,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     await Promise.all([own.watchdog?.listen(), (native.isLikely?.() ?? true) ? loadNative(native) : null]);
   }
 
-  /** Loads what machine code needs. */
-  async function prepareNative(backend: Backend): Promise<void> {
-    const [{ createJitLog }, { patchesToJson, printPatches }] = await loadNative(backend);
+  /** Loads what machine code needs; gives what is in the way, or null. */
+  async function prepareNative(backend: Backend): Promise<string | null> {
+    const parts = await loadNative(backend).catch((error: unknown) => {
+      if (error instanceof PartFailure) return error;
+      throw error;
+    });
+    if (parts instanceof PartFailure) return parts.message;
+    const [{ createJitLog }, { patchesToJson, printPatches }] = parts;
     jitLog ??= createJitLog({
       json,
       ...(options.jitLog ? { log: say } : {}),
@@ -589,6 +606,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
         },
       }),
     });
+    return null;
   }
 
   /** Runs a program as one does from a command line: everything that goes wrong is told. */

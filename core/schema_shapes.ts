@@ -316,7 +316,7 @@ export const SHAPES: { readonly [Kind in SchemaKind]: Shape } = {
         bytes: whole("of machine code"),
         microseconds: whole("that it took"),
         compilation: whole("1 for the first time", 1),
-        loops: whole("with a second version, in registers"),
+        loops: whole("that have a second version, in registers; a function without loops counts as one"),
       }),
       event("patched", { holes: whole("that were filled") }),
       event("exit", {

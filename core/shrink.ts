@@ -154,8 +154,12 @@ function listOf(
   return { sort: "list", parts };
 }
 
-/** The children of a node in the order of the text. What rules of plugins make need not stand in any order. */
+/**
+ * The children of a node in the order of the text; what rules of plugins make need not stand in any. The heads of loops
+ * are left alone: what is made small there hardly ever ends.
+ */
 function childrenOf(node: AstNode): AstNode[] {
+  if (node.kind === "For" || node.kind === "While") return [node.body];
   const children = CHILD_FIELDS[node.kind].flatMap((field) => {
     const child = fieldOf(node, field) as AstNode | readonly AstNode[] | null;
     return child === null ? [] : isList(child) ? child : [child];

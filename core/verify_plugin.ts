@@ -96,7 +96,7 @@ export interface VerifyResult {
 }
 
 /** While one is made small, those without an end abound: they get this long, or this many times as long as it took. */
-const SHORT_PATIENCE = 150, SHORT_TIMES = 10;
+const SHORT_PATIENCE = 150, SHORT_TIMES = 3;
 /** Programs that making one small may try, and for how long. */
 const ATTEMPTS = 1500, SHRINKING = 20_000;
 /** Failing programs after which a check ends. */
@@ -118,6 +118,8 @@ interface Candidate {
 interface Comparison {
   readonly reference: Way;
   readonly ways: readonly Way[];
+  /** What both do to the program, in words. */
+  readonly remark?: string;
 }
 
 /** Verifies a plugin, check by check. */
@@ -130,7 +132,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     plugin.opcodes?.some((row) => row.name === name) ||
     Object.values(plugin.templates ?? {}).some((rows) => Object.hasOwn(rows, name))
   );
-  const with_ = (backend: Backend, options: Partial<Way> = {}): Way => ({
+  const using = (backend: Backend, options: Partial<Way> = {}): Way => ({
     name: backend.name,
     backend,
     plugins: [...others, plugin],
@@ -151,15 +153,15 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     }));
     yield await comparePrograms("language suite", candidates, () => ({
       reference: without,
-      ways: [with_(interpreter), ...compiling.map((backend) => with_(backend, { threshold: 1 }))],
+      ways: [using(interpreter), ...compiling.map((backend) => using(backend, { threshold: 1 }))],
     }));
   }
   if (cx.programs > 0) {
-    yield await comparePrograms("programs", generated("programs"), (number) => ({
+    yield await comparePrograms("programs", generated(), (number) => ({
       reference: without,
       ways: [
-        with_(interpreter),
-        ...compiling.map((backend) => with_(backend, { threshold: thresholdOf(number) })),
+        using(interpreter),
+        ...compiling.map((backend) => using(backend, { threshold: thresholdOf(number) })),
       ],
     }));
   }
@@ -172,12 +174,12 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     return THRESHOLDS[(cx.seed + number) % THRESHOLDS.length];
   }
 
-  function generated(name: string): Candidate[] {
+  function generated(): Candidate[] {
     return Array.from({ length: cx.programs }, (_, i) => {
       const seed = cx.seed + i, tree = generateProgram(seed);
       return {
         subject: { path: `seed ${seed}.unna`, text: printTree(tree) },
-        name: `${name}, seed ${seed}`,
+        name: `seed ${seed}`,
         tree: () => tree,
       };
     });
@@ -187,12 +189,13 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
   async function* comparePlaces(opcode: OpcodeDef): AsyncGenerator<VerifyResult> {
     const places = isOwn(opcode) && compiling.length > 0 ? placesFor(opcode) : [];
     if (places.length === 0) return;
-    yield await comparePrograms(`programs with ${opcode.name}`, generated(opcode.name), (number) => {
-      const extra = replacing(places[(cx.seed + number) % places.length], opcode.name);
+    yield await comparePrograms(`programs with ${opcode.name}`, generated(), (number) => {
+      const place = places[(cx.seed + number) % places.length], extra = replacing(place, opcode.name);
       const options = { plugins: [...others, plugin, extra], off: passes };
       return {
-        reference: with_(interpreter, options),
-        ways: compiling.map((backend) => with_(backend, { ...options, threshold: thresholdOf(number) })),
+        remark: `, each ${place} replaced by ${opcode.name}`,
+        reference: using(interpreter, options),
+        ways: compiling.map((backend) => using(backend, { ...options, threshold: thresholdOf(number) })),
       };
     });
   }
@@ -206,7 +209,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
   async function* verifyExamples(): AsyncGenerator<VerifyResult> {
     const started = performance.now(), failures: VerifyFailure[] = [];
     const tried: string[] = [];
-    const ways = [with_(interpreter), ...compiling.map((backend) => with_(backend, { threshold: 1 }))];
+    const ways = [using(interpreter), ...compiling.map((backend) => using(backend, { threshold: 1 }))];
     const path = "example.unna",
       run = (way: Way, text: string) => runWay(make, way, { path, text }, cx.patience);
     const fail = (what: string, program: string, way: Way, difference: string) =>
@@ -253,7 +256,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
 
     for (const pass of plugin.passes ?? []) {
       const { name, doc: { example } } = pass;
-      const all = [with_(interpreter), ...native.map((backend) => with_(backend, { threshold: 1 }))];
+      const all = [using(interpreter), ...native.map((backend) => using(backend, { threshold: 1 }))];
       for (const way of pass.required ? [] : all) {
         const off = [name], expected = await run({ ...way, off }, example), outcome = await run(way, example);
         if (isSame(expected, outcome)) continue;
@@ -270,7 +273,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
 
     const messages = Object.entries(plugin.diagnostics ?? {});
     for (const [code, { explain: { example } }] of messages) {
-      const way = with_(interpreter), found = await codesOf(way, { path, text: example });
+      const way = using(interpreter), found = await codesOf(way, { path, text: example });
       if (found.includes(code)) continue;
       const got = found.length === 0 ? "no message\n" : `${found.join("\n")}\n`;
       fail(
@@ -341,7 +344,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     const started = performance.now(), failures: VerifyFailure[] = [], names = new Set<string>();
     let compared = 0, failing = 0, limited = 0, mentioning = 0;
     for (const [number, candidate] of candidates.entries()) {
-      const { subject } = candidate, { reference, ways } = comparisonFor(number);
+      const { subject } = candidate, { reference, ways, remark = "" } = comparisonFor(number);
       if (isMentioned(subject.text)) {
         mentioning++;
         continue;
@@ -363,7 +366,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
           failures.push(
             thrown.size > 0
               ? observerFailure(candidate, way)
-              : await examine(candidate, reference, way, usual, outcome),
+              : await examine(candidate, reference, way, usual, outcome, remark),
           );
         }
         thrown.clear();
@@ -405,6 +408,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     way: Way,
     usual: { readonly outcome: Outcome; readonly milliseconds: number },
     seen: Outcome,
+    remark: string,
   ): Promise<VerifyFailure> {
     const { subject: { path } } = candidate, until = performance.now() + SHRINKING;
     const short = Math.max(SHORT_PATIENCE, SHORT_TIMES * usual.milliseconds);
@@ -438,7 +442,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     const culprit = await findCulprit(way, isCulprit);
     return {
       what: `${culprit.name} ${DEEDS[got.ending]}`,
-      where: `${candidate.name}, made small, on ${way.name}`,
+      where: `${candidate.name}, made small${remark}, on ${way.name}`,
       program: text,
       difference: diffLines(outcomeText(expected), outcomeText(got)),
       artifact: await artifactOf(culprit, { path, text }, way),
@@ -524,9 +528,9 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     }
     const off = passes;
     const { executions, layouts, values, inside, isLate, faults } = await probeOpcode(make, opcode, [
-      with_(interpreter, { off }),
-      ...compiling.map((backend) => with_(backend, { off, threshold: 1 })),
-      with_(interpreter, { off, name: "interp with garbage collected all the time", gcStress: true }),
+      using(interpreter, { off }),
+      ...compiling.map((backend) => using(backend, { off, threshold: 1 })),
+      using(interpreter, { off, name: "interp with garbage collected all the time", gcStress: true }),
     ]);
     const left: string[] = [];
     if (isLate) left.push("it takes long on some values, and was not tried on those that follow");

@@ -12,6 +12,7 @@
  * to any process, and nobody minds.
  */
 
+import { PartFailure } from "./part.ts";
 import type { Orders } from "./watchdog_thread.ts";
 
 /** What made a program end, and the exit code that says so. */
@@ -47,6 +48,11 @@ export interface Watchdog {
   dispose(): void;
 }
 
+function mayRead(file: URL): boolean {
+  return file.protocol !== "file:" ||
+    Deno.permissions.querySync({ name: "read", path: file }).state === "granted";
+}
+
 /** Milliseconds that a program runs before somebody might want to end it. */
 const PATIENCE = 100;
 
@@ -67,14 +73,16 @@ export function createWatchdog(timeout: number | null, wake: () => void): Watchd
   if (timeout !== null) start();
 
   function start(): void {
-    try {
-      thread = new Worker(new URL("./watchdog_thread.ts", import.meta.url).href, { type: "module" });
-    } catch (error) {
-      // Without the permission to read its file there is no thread. Signals then do what they do to any process.
-      if (timeout !== null || !(error instanceof Deno.errors.NotCapable)) throw error;
+    const file = new URL("./watchdog_thread.ts", import.meta.url);
+    // Without the permission to read its file there is no thread. Signals then do what they do to any process.
+    if (!mayRead(file)) {
+      if (timeout !== null) {
+        throw new PartFailure("A time limit needs a thread: allow Deno to read its file (--allow-read)");
+      }
       denied = true;
       return;
     }
+    thread = new Worker(file.href, { type: "module" });
     thread.onmessage = () => {
       listening.resolve();
       wake();

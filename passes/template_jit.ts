@@ -32,12 +32,14 @@ import { writeLoop } from "./loop_code.ts";
 
 const { I32 } = views;
 
-/** Code that stands behind the instructions. */
-interface Piece {
+/** Code that stands behind the instructions: what `write` writes, or else an exit, or a poll that goes on at `to`. */
+interface Piece<L> {
   readonly kind: Outside["kind"];
   readonly pc: number;
   readonly exit: number;
-  readonly write: () => void;
+  readonly label: L | null;
+  readonly to: number;
+  readonly write: (() => void) | null;
 }
 
 /** What the sites of a function share. */
@@ -47,9 +49,10 @@ interface Work<A extends Assembler<L>, L> {
   readonly code: Int32Array;
   /** Its proto word. */
   readonly proto: number;
-  readonly interpret: L;
   readonly exits: Exit[];
-  readonly pieces: Piece[];
+  readonly pieces: Piece<L>[];
+  /** Where callees without machine code are left to the interpreter, once an instruction wants it. */
+  interpret: L | null;
 }
 
 /** An instruction in the hands of its template. */
@@ -60,7 +63,6 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
   readonly proto: number;
   readonly nextPc: number;
   readonly backward: boolean;
-  readonly interpret: L;
   /** Apart from the others, so that templates can take it out of the site. */
   readonly exit = (reason: ExitReason): L => this.exitFor(reason);
   /** The exits that have been asked for. */
@@ -80,7 +82,10 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
     this.proto = work.proto;
     this.nextPc = work.proto + Proto.CODE + instruction.next;
     this.backward = to >= 0 && to <= pc;
-    this.interpret = work.interpret;
+  }
+
+  get interpret(): L {
+    return this.work.interpret ??= this.work.asm.label("interpret the callee");
   }
 
   word(index: number): number {
@@ -94,32 +99,24 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
   private exitFor(reason: ExitReason): L {
     const known = this.reasons.indexOf(reason);
     if (known >= 0) return this.labels[known];
-    const { asm, target, exits, pieces, proto } = this.work, { pc } = this.instruction;
+    const { asm, exits, pieces } = this.work, { pc } = this.instruction;
     const label = asm.label(reason), exit = exits.length;
     this.reasons.push(reason);
     this.labels.push(label);
     exits.push({ pc, reason });
-    const write = () => {
-      asm.bind(label);
-      target.exit(asm, exit, proto + Proto.CODE + pc);
-    };
-    pieces.push({ kind: "exit", pc, exit, write });
+    pieces.push({ kind: "exit", pc, exit, label, to: pc, write: null });
     return label;
   }
 
   poll(): L {
-    const { asm, target, pieces, proto } = this.work, { pc, to } = this.instruction;
-    const label = asm.label("poll");
-    const write = () => {
-      asm.bind(label);
-      target.poll(asm, proto + Proto.CODE + (to < 0 || pc === 0 ? pc : to));
-    };
-    pieces.push({ kind: "poll", pc, exit: -1, write });
+    const { asm, pieces } = this.work, { pc, to } = this.instruction, label = asm.label("poll");
+    pieces.push({ kind: "poll", pc, exit: -1, label, to: to < 0 || pc === 0 ? pc : to, write: null });
     return label;
   }
 
   outside(write: () => void): void {
-    this.work.pieces.push({ kind: "detour", pc: this.instruction.pc, exit: -1, write });
+    const { pc } = this.instruction;
+    this.work.pieces.push({ kind: "detour", pc, exit: -1, label: null, to: pc, write });
   }
 }
 
@@ -138,15 +135,12 @@ export function compileTemplates<A extends Assembler<L>, L>(
   const labelAt = (pc: number): L => labels[pc] ?? end;
   const entries = new Int32Array(code.length).fill(-1);
   const exits: Exit[] = [], bare = new Set<string>();
-  const pieces: Piece[] = [];
+  const pieces: Piece<L>[] = [];
   const outside: Outside[] = [];
-  const interpret = asm.label("interpret the callee");
-  const work: Work<A, L> = { asm, target, code, proto, interpret, exits, pieces };
-  let interprets = false;
+  const work: Work<A, L> = { asm, target, code, proto, exits, pieces, interpret: null };
 
   function writeInstruction(each: Decoded, to: L, next: L): void {
     const { row } = each, template = target.templates[row.name];
-    interprets ||= row.effect === "call";
     const site = new InstructionSite(work, each, to, next);
     if (template === undefined) bare.add(row.name);
     if (template === undefined || template === "exit") target.jump(asm, site.exit("no-template"));
@@ -186,7 +180,7 @@ export function compileTemplates<A extends Assembler<L>, L>(
         count: hot.count,
         labelAt,
         begin: (kind, pc) => outside.push({ kind, offset: asm.offset, pc, exit: -1 }),
-        stands: (kind, pc, write) => pieces.push({ kind, pc, exit: -1, write }),
+        stands: (kind, pc, write) => pieces.push({ kind, pc, exit: -1, label: null, to: pc, write }),
         writePlainly: (each, to, next) => writeInstruction(each, to ?? next, next),
         factsOf: (each) => new InstructionSite(work, each, end, end),
         poll: (pc) => target.poll(asm, start + pc),
@@ -196,13 +190,16 @@ export function compileTemplates<A extends Assembler<L>, L>(
     );
   }
   // A detour may ask for exits, which then stand behind it.
-  for (const { kind, pc, exit, write } of pieces) {
+  for (const { kind, pc, exit, label, to, write } of pieces) {
     outside.push({ kind, offset: asm.offset, pc, exit });
-    write();
+    if (label !== null) asm.bind(label);
+    if (write !== null) write();
+    else if (exit >= 0) target.exit(asm, exit, start + pc);
+    else target.poll(asm, start + to);
   }
-  if (interprets) {
+  if (work.interpret !== null) {
     outside.push({ kind: "interpret", offset: asm.offset, pc: -1, exit: -1 });
-    asm.bind(interpret);
+    asm.bind(work.interpret);
     target.interpret(asm);
   }
   return { ...asm.finish(), hot, exits, bare, outside, entries };

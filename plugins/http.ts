@@ -83,6 +83,8 @@ const USER_AGENT = "Unnarize/1.0";
 
 /** What is sent, and how. */
 interface Sending {
+  /** The function that sends, as messages name it. */
+  readonly by: string;
   readonly method: string;
   readonly headers: Headers;
   body: Uint8Array<ArrayBuffer> | null;
@@ -120,7 +122,7 @@ function defineSender(method: string, hasBody: boolean): NativeDef {
       output: `${method} ${hasBody ? "hello" : ""}\n`,
     },
     call(call) {
-      const sending = makeSending(method);
+      const sending = makeSending(name, method);
       if (hasBody) setBody(call, call.word(1), sending);
       readOptions(call, hasBody ? 2 : 1, sending);
       send(call, stringText(I32[call.word(0)]), sending, async (response) => {
@@ -156,7 +158,7 @@ print ucoreHttp.request("GET", url + "/old")["status"];`,
       output: "302\n/new\n404\n",
     },
     call(call) {
-      const sending = makeSending(stringText(I32[call.word(0)]).toUpperCase());
+      const sending = makeSending("ucoreHttp.request", stringText(I32[call.word(0)]).toUpperCase());
       readOptions(call, 2, sending);
       const { machine } = call;
       send(call, stringText(I32[call.word(1)]), sending, async (response) => {
@@ -177,13 +179,13 @@ print ucoreHttp.request("GET", url + "/old")["status"];`,
   },
 ];
 
-function makeSending(method: string): Sending {
+function makeSending(by: string, method: string): Sending {
   const headers = new Headers({ "user-agent": USER_AGENT });
-  return { method, headers, body: null, timeout: null, redirects: true };
+  return { by, method, headers, body: null, timeout: null, redirects: true };
 }
 
 function setBody(call: NativeCall, word: number, sending: Sending): void {
-  sending.body = attempt(call, () => bytesAt(word));
+  sending.body = attempt(call, sending, () => bytesAt(word));
   if (I32[word + 1] !== HI_STRING) sending.headers.set("content-type", JSON_TYPE);
 }
 
@@ -194,33 +196,36 @@ function readOptions(call: NativeCall, index: number, sending: Sending): void {
     const name = valueToDisplay(key);
     switch (name) {
       case "headers":
-        return attempt(call, () => headersAt(value)).forEach((text, header) =>
+        return attempt(call, sending, () => headersAt(value)).forEach((text, header) =>
           sending.headers.set(header, text)
         );
       case "body":
         return setBody(call, value, sending);
       case "timeout":
-        if (!isInt(I32[value + 1])) call.fail(`The option timeout has to be an int, not ${kindName(value)}.`);
+        if (!isInt(I32[value + 1])) {
+          call.fail(`${sending.by} expects an int as timeout, but got ${kindName(value)}.`);
+        }
         sending.timeout = Math.max(0, numberAt(value));
         return;
       case "redirects":
         if (kindName(value) !== "bool") {
-          call.fail(`The option redirects has to be a bool, not ${kindName(value)}.`);
+          call.fail(`${sending.by} expects a bool as redirects, but got ${kindName(value)}.`);
         }
         sending.redirects = I32[value] !== 0;
         return;
       default:
-        call.fail(`There is no option '${name}'; there is headers, body, timeout, and redirects.`);
+        call.fail(`${sending.by} has no option '${name}'; it has headers, body, timeout and redirects.`);
     }
   });
 }
 
-/** What `work` gives; what it throws is an error of the program. */
-function attempt<T>(call: NativeCall, work: () => T): T {
+/** What `work` gives; that it cannot be sent is an error of the program. */
+function attempt<T>(call: NativeCall, { by }: Sending, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    return call.fail(reasonOf(error));
+    if (error instanceof HeapExhausted) throw error;
+    return call.fail(`${by} cannot send that: ${reasonOf(error).replace(/\.$/, "")}.`);
   }
 }
 
@@ -243,6 +248,7 @@ function send(
   const redirect = redirects ? "follow" as const : "manual" as const;
   const request = attempt(
     call,
+    sending,
     () => new Request(url, { method, headers, body, redirect, signal: aborter.signal }),
   );
   const timer = timeout === null ? undefined : setTimeout(
@@ -436,7 +442,9 @@ function stopServers(machine: Machine): boolean {
 /** Serves until somebody says stop; gives whether the port could be had. */
 async function serve(machine: Machine, port: number, main: Handler | undefined): Promise<boolean> {
   const { world } = machine.host, site = siteOf(machine);
-  if (port < 0 || port > 65535) throw new Error(`A port is an int from 0 to 65535, but got ${port}.`);
+  if (port < 0 || port > 65535) {
+    throw new Error(`ucoreHttp.listen expects a port from 0 to 65535, but got ${port}.`);
+  }
   const handlers = main === undefined ? site.routes.map(({ handler }) => handler) : [main];
   for (const handler of [...site.middleware, ...handlers]) {
     if (typeof handler === "string") checkName(machine, handler);

@@ -1,26 +1,14 @@
-/** `ucoreArray`: its examples, its sorts held to exact arithmetic and to bytes, and callbacks that do what they should not. */
+/** `ucoreArray`: its sorts held to exact arithmetic and to bytes, and callbacks that do what they should not. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { createRuntime, float, type HostValue } from "../mod.ts";
-import { array } from "../plugins/array.ts";
-import { CONFIGS, type Outcome, runUnna, SMALL_HEAP } from "./support.ts";
+import { runEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
 
 /** Ints are BigInts and floats are numbers, as everywhere in this file. */
 type Num = bigint | number;
 
-const [LIBRARY] = array.libraries;
 const MIN = -(1n << 63n), MAX = (1n << 63n) - 1n;
-
-/** Runs a program in every configuration; all have to do the same. */
-async function runEverywhere(source: string): Promise<Outcome> {
-  const [first, ...others] = CONFIGS;
-  const outcome = await runUnna(source, first.options);
-  for (const { name, options } of others) {
-    assertEquals(await runUnna(source, options), outcome, `on ${name}: ${source}`);
-  }
-  return outcome;
-}
 
 async function outputOf(source: string): Promise<string> {
   const { code, stdout, stderr } = await runEverywhere(source);
@@ -33,18 +21,6 @@ async function errorOf(source: string): Promise<string> {
   assertEquals(code, 1, source);
   return stderr;
 }
-
-for (const { name, example } of LIBRARY.natives) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    assertEquals(await outputOf(example.code), example.output);
-  });
-}
-
-Deno.test("ucoreArray has the functions that its chapter tells of", async () => {
-  const text = await Deno.readTextFile(new URL("../docs/libraries.md", import.meta.url));
-  const chapter = text.slice(text.indexOf("\n## ucoreArray\n")).split("\n## ")[1];
-  for (const { name } of LIBRARY.natives) assertStringIncludes(chapter, `\`${name.split(".")[1]}(`);
-});
 
 Deno.test("wrong arguments are errors that say what a function expects", async (t) => {
   const calls = {

@@ -179,6 +179,19 @@ Deno.test("cli --dump prints and does not run; reports come after the run, on st
   }
 });
 
+Deno.test("cli --function wants a function that there is, be it in a file that is imported", async () => {
+  await withFiles({ "m.unna": "function inner() { return 1; }" }, async (folder) => {
+    const program = `import "${folder}/m.unna" as m;\nfunction outer() { return m.inner(); }\nprint outer();`;
+    const dump = (kind: string, name: string) => cli([`--dump=${kind}`, `--function=${name}`, "-e", program]);
+    const unknown = "Unknown function 'oter'; did you mean 'outer'?\nTry --help.\n";
+    assertEquals(await dump("bytecode", "oter"), { code: 2, stdout: "", stderr: unknown });
+    assertEquals(await dump("profile", "oter"), { code: 2, stdout: "1\n", stderr: unknown });
+    const { code, stderr } = await dump("profile", "inner");
+    assertEquals(code, 0);
+    assert(stderr.includes("inner, 1 call"), stderr);
+  });
+});
+
 Deno.test("cli loads plugins", async () => {
   const plugin =
     'export default { name: "mine", doc: "A test.", observe: { runStart() { console.error("seen"); } } };';

@@ -201,18 +201,25 @@ Deno.test("a client without a response gets nil, and a message", async () => {
 
 Deno.test("options that are none, or of another type, are errors", async () => {
   const rows: [string, string][] = [
-    ['{"time": 5}', "There is no option 'time'"],
-    ['{"timeout": "5"}', "The option timeout has to be an int, not string."],
-    ['{"redirects": 1}', "The option redirects has to be a bool, not int."],
-    ['{"headers": []}', "headers have to be a map, not array"],
-    ['{"headers": {"a b": 1}}', ""],
-    ['{"body": "x"}', ""], // not with GET
+    ['{"time": 5}', "has no option 'time'; it has headers, body, timeout and redirects."],
+    ['{"timeout": "5"}', "expects an int as timeout, but got string."],
+    ['{"redirects": 1}', "expects a bool as redirects, but got int."],
+    ['{"headers": []}', "cannot send that: headers have to be a map, not array."],
+    ['{"headers": {"a b": 1}}', "cannot send that: "],
+    ['{"body": "x"}', "cannot send that: "], // not with GET
   ];
   for (const [options, message] of rows) {
     const error = await errorOf(`ucoreHttp.get("http://127.0.0.1:9999/", ${options});`);
-    assert(error.startsWith(`Runtime Error: ${message}`), error);
+    assert(error.startsWith(`Runtime Error: ucoreHttp.get ${message}`), error);
   }
-  assertMatch(await errorOf('var m = {}; m["m"] = m; ucoreHttp.post("localhost:1", m);'), /contains itself/);
+  assertStrictEquals(
+    await errorOf('var m = {}; m["m"] = m; ucoreHttp.post("localhost:1", m);'),
+    "Runtime Error: ucoreHttp.post cannot send that: A value that contains itself has no JSON.",
+  );
+  assertStrictEquals(
+    await errorOf('ucoreHttp.request("BAD METHOD", "localhost:1");'),
+    "Runtime Error: ucoreHttp.request cannot send that: Method is not valid.",
+  );
 });
 
 Deno.test("requests of the client wait for their own task only", async () => {
@@ -497,7 +504,7 @@ Deno.test("a port that is taken is false, one that is none is an error", async (
   for (const port of [-1, 65536]) {
     assertStrictEquals(
       await errorOf(`ucoreHttp.listen(${port});`),
-      `Runtime Error: A port is an int from 0 to 65535, but got ${port}.`,
+      `Runtime Error: ucoreHttp.listen expects a port from 0 to 65535, but got ${port}.`,
     );
   }
 });

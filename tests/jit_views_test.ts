@@ -202,6 +202,18 @@ test("views of what only the interpreter ran say so", async () => {
   assertMatch(await view({ dump: ["code"], backend: "interp" }), /interpreter ran everything/);
 });
 
+test("views of what never became hot say so", async () => {
+  const lonely = async (...options: string[]) => {
+    const program = "function f() { return 1; }\nprint f();";
+    const args = ["--backend=x64", "--dump=code", ...options, "-e", program];
+    return await cli(args, ["--allow-read", "--allow-ffi"]);
+  };
+  const nothing = "Nothing became hot; there is no machine code\n";
+  assertEquals(await lonely(), { code: 0, stdout: "1\n", stderr: nothing });
+  const { stderr } = await lonely("--function=f");
+  assertEquals(stderr, "'f' never became hot; there is no machine code\n");
+});
+
 Deno.test("there are words for each machine instruction", () => {
   assertEquals(MNEMONICS.filter((mnemonic) => !hasMeaning(mnemonic)), []);
 });
@@ -418,6 +430,19 @@ Deno.test("without permission the interpreter runs; one line says why if machine
     assertMatch(stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-ffi.*\n/);
     if (option === "--dump=code") assertStringIncludes(stderr, "The interpreter ran everything");
   }
+});
+
+Deno.test("where the runtime's own files cannot be read, programs run in the interpreter, however long", async () => {
+  // Long enough for machine code to be wanted, and for the watchdog to begin.
+  const program = "var i = 0; var sum = 0; while (i < 4_000_000) { sum += i % 7; i += 1; } print sum;";
+  const args = ["-e", program], stdout = "11999997\n";
+  assertEquals(await cli(args, ["--allow-ffi"]), { code: 0, stdout, stderr: "" });
+  const asked = await cli(["--backend=x64", ...args], ["--allow-ffi"]);
+  assertEquals({ code: asked.code, stdout: asked.stdout }, { code: 0, stdout });
+  assertMatch(asked.stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-read.*\n$/);
+  const limited = await cli(["--timeout=60", ...args], ["--allow-ffi"]);
+  assertEquals({ code: limited.code, stdout: limited.stdout }, { code: 1, stdout: "" });
+  assertMatch(limited.stderr, /^A time limit needs a thread: .*--allow-read.*\n$/);
 });
 
 // ---- the command line --------------------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
-/** The builtins and `ucoreTimer`: their examples, and their behaviour beyond what single expectations show. */
+/** The builtins: their examples, and their behaviour beyond what single expectations show. */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import type { NativeDef } from "../core/machine.ts";
 import { isTruthy, setInt32 } from "../core/value.ts";
 import { std } from "../plugins/std.ts";
-import { timer } from "../plugins/timer.ts";
-import { runUnna } from "./support.ts";
+import { errorOf, runUnna } from "./support.ts";
 
 /** Runs a program that has to succeed, with and without a collection at every allocation; gives what it prints. */
 async function outputOf(source: string): Promise<string> {
@@ -16,31 +15,11 @@ async function outputOf(source: string): Promise<string> {
   return outcome.stdout;
 }
 
-/** Runs a program that has to fail; gives the first line of its report. */
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runUnna(source);
-  assertStrictEquals(code, 1, source);
-  return stderr.slice(0, stderr.indexOf("\n"));
-}
-
-const NATIVES: readonly NativeDef[] = [
-  ...std.natives ?? [],
-  ...timer.libraries.flatMap((library) => library.natives),
-];
-
-for (const { name, example } of NATIVES) {
+for (const { name, example } of std.natives ?? []) {
   Deno.test(`${name}() does what its example shows`, async () => {
     assertStrictEquals(await outputOf(example.code), example.output);
   });
 }
-
-Deno.test("builtins have one name each, and libraries' natives that of the library before it", () => {
-  const names = NATIVES.map(({ name }) => name);
-  assertStrictEquals(new Set(names).size, names.length);
-  for (const { name: library, natives } of timer.libraries ?? []) {
-    for (const { name } of natives) assert(name.startsWith(`${library}.`), name);
-  }
-});
 
 /** A native's call as a direct one, and as one through a variable, which no opcode stands for. */
 function bothCalls(name: string, args: string): string[] {

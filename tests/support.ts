@@ -86,6 +86,16 @@ export async function runUnna(
   }
 }
 
+/** Runs a program in every configuration; all have to do the same. */
+export async function runEverywhere(source: string): Promise<Outcome> {
+  const [first, ...others] = CONFIGS;
+  const outcome = await runUnna(source, first.options);
+  for (const { name, options } of others) {
+    assertEquals(await runUnna(source, options), outcome, `on ${name}: ${source}`);
+  }
+  return outcome;
+}
+
 /** What a program prints that has to succeed, and to have nothing to complain about. */
 export async function outputOf(source: string, options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await runUnna(source, options);
@@ -94,8 +104,8 @@ export async function outputOf(source: string, options: RunOptions = {}): Promis
 }
 
 /** The first line of the error with which a program has to end. */
-export async function errorOf(source: string, options: RunOptions = {}): Promise<string> {
-  const { code, stderr } = await runUnna(source, options);
+export async function errorOf(source: string): Promise<string> {
+  const { code, stderr } = await runUnna(source);
   assertEquals(code, 1, source);
   return stderr.slice(0, stderr.indexOf("\n"));
 }

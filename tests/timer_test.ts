@@ -3,18 +3,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { createRuntime, type HostValue } from "../mod.ts";
-import { timer } from "../plugins/timer.ts";
-import { CONFIGS, type Outcome, runUnna, SMALL_HEAP } from "./support.ts";
-
-/** Runs a program in every configuration; all have to do the same. */
-async function runEverywhere(source: string): Promise<Outcome> {
-  const [first, ...others] = CONFIGS;
-  const outcome = await runUnna(source, first.options);
-  for (const { name, options } of others) {
-    assertEquals(await runUnna(source, options), outcome, `on ${name}: ${source}`);
-  }
-  return outcome;
-}
+import { runEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
 
 async function outputOf(source: string): Promise<string> {
   const { code, stdout, stderr } = await runEverywhere(source);
@@ -26,12 +15,6 @@ async function errorOf(source: string): Promise<string> {
   const { code, stderr } = await runEverywhere(source);
   assertEquals(code, 1, source);
   return stderr;
-}
-
-for (const { name, example } of timer.libraries[0].natives) {
-  Deno.test(`${name}() does what its example shows`, async () => {
-    assertEquals(await outputOf(example.code), example.output);
-  });
 }
 
 Deno.test("wrong arguments are errors that say what a function expects", async (t) => {

@@ -207,7 +207,8 @@ for (const mnemonic of MNEMONICS) {
       const forms = shapes[shapeOf(kindOf(a), kindOf(b), kindOf(c))];
       if (forms !== undefined) {
         for (let i = 0; i < forms.length; i++) {
-          if (fits(this, forms[i], a, b, c)) return emit(this, forms[i], a, b, c);
+          const form = forms[i];
+          if (form.isPlain || fits(this, form, a, b, c)) return emit(this, form, a, b, c);
         }
       }
       throw refuse(mnemonic, forms, a, b, c);
@@ -215,7 +216,7 @@ for (const mnemonic of MNEMONICS) {
   });
 }
 
-/** Whether operands of the right kinds are right in themselves; leaves the immediate in `low` and `high`. */
+/** Whether operands of the right kinds are right in themselves, which plain ones are; leaves the immediate in `low` and `high`. */
 function fits(asm: Assembly, form: Form, a?: Operand, b?: Operand, c?: Operand): boolean {
   if (form.only !== ABSENT && (pick(form.only, a, b, c) as Register).code !== form.onlyCode) return false;
   if (form.immediate === ABSENT) return true;

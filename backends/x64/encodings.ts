@@ -373,6 +373,8 @@ export interface Form {
   /** The label, and the bytes of its displacement: 0, 1, 4. */
   readonly target: number;
   readonly targetSize: 0 | 1 | 4;
+  /** Whether it takes all operands of the right kinds: no immediate, no certain register. */
+  readonly isPlain: boolean;
   /** Whether memory may leave its width unsaid: no other row would take it. */
   unsized: boolean;
 }
@@ -450,6 +452,7 @@ function readRow([signature, encoding]: Row): Form {
     immediateBits: extended ? (mnemonic === "push" ? 64 : operands[0].bits) : immediateSize * 8 || 8,
     target: find((_, name) => name.startsWith("rel")),
     targetSize,
+    isPlain: onlyAt === ABSENT && immediateAt === ABSENT,
     unsized: false,
   };
 }

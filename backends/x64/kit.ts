@@ -54,12 +54,18 @@ export type X64Template = Template<X64Assembler, Label>;
 /** Templates by opcode, as `templates.x64` of a plugin has them. */
 export type X64Templates = { readonly [opcode: string]: X64Template | "exit" };
 
+/** Makes the operand for a number once, and then gives the same one: templates ask for few again and again. */
+export function once<T>(make: (n: number) => T): (n: number) => T {
+  const made: T[] = [];
+  return (n) => n >= 0 && n < 256 ? made[n] ??= make(n) : make(n);
+}
+
 /** Register `n` of the frame. */
-export const R = (n: number): Unsized => mem(r12, 8 * n);
+export const R: (n: number) => Unsized = once((n) => mem(r12, 8 * n));
 /** Its low half: the payload of a small integer, or the ref of an object. */
-export const low = (n: number): Memory<8> => dword(R(n));
+export const low: (n: number) => Memory<8> = once((n) => dword(mem(r12, 8 * n)));
 /** Its high half: the tag, and of an object the kind. */
-export const high = (n: number): Memory<8> => dword(mem(r12, 8 * n + 4));
+export const high: (n: number) => Memory<8> = once((n) => dword(mem(r12, 8 * n + 4)));
 
 /** `to` = the integer in register `n` of the frame, extended to 64 bits; exits if there is none, or one of more than 48 bits. */
 export function loadInt(asm: X64Assembler, to: R64, n: number, exit: Label): void {

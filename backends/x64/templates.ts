@@ -32,7 +32,7 @@ import type { OpName } from "../../core/opcodes.ts";
 import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { callRoutine, type RoutineName, toDouble } from "./routines.ts";
-import { high, low, R } from "./kit.ts";
+import { high, low, once, R } from "./kit.ts";
 import {
   al,
   byte,
@@ -45,6 +45,7 @@ import {
   imm64,
   type Label,
   mem,
+  type Memory,
   qword,
   r12,
   r12d,
@@ -95,7 +96,15 @@ type X64Template = Template<X64Assembler, Label>;
 // ---- operands ----------------------------------------------------------------------------------------------------
 
 /** A control word. */
-const control = (word: number) => dword(mem(rbx, 4 * word));
+const control = once((word) => dword(mem(rbx, 4 * word)));
+
+/** The operands that {@linkcode field} has made, by register. */
+const FIELDS = Array.from({ length: 16 }, () => [] as Memory<8>[]);
+
+/** Word `n` of the object whose ref is in a register. */
+function field(ref: R64, n: number): Memory<8> {
+  return FIELDS[ref.code][n] ??= dword(mem(rbx, ref, 8, 4 * n));
+}
 
 /** Whether the second operand of an instruction is a constant. */
 type Second = "register" | "constant";
@@ -430,9 +439,19 @@ function join(asm: Asm, site: X64Site, second: Second, done: Label): void {
 
 /** What a jump may depend on. */
 export type Condition = "b" | "ae" | "be" | "a" | "l" | "ge" | "le" | "g" | "e" | "ne";
-const OPPOSITE: Readonly<Record<Condition, Condition>> = {
-  ...{ b: "ae", ae: "b", be: "a", a: "be", l: "ge", ge: "l", le: "g", g: "le", e: "ne", ne: "e" },
-};
+/** The jump that is taken on a condition, and the one that is taken if it is not met. */
+const JUMPS = {
+  b: ["jb", "jae"],
+  ae: ["jae", "jb"],
+  be: ["jbe", "ja"],
+  a: ["ja", "jbe"],
+  l: ["jl", "jge"],
+  ge: ["jge", "jl"],
+  le: ["jle", "jg"],
+  g: ["jg", "jle"],
+  e: ["je", "jne"],
+  ne: ["jne", "je"],
+} as const satisfies Readonly<Record<Condition, readonly [string, string]>>;
 
 /** What jumps need to know of their instruction. */
 type JumpSite = Pick<X64Site, "backward" | "target" | "poll">;
@@ -450,11 +469,11 @@ export function takeJump(asm: Asm, site: JumpSite): void {
 
 export function jumpIf(asm: Asm, site: JumpSite, condition: Condition): void {
   if (!site.backward) {
-    asm[`j${condition}`](site.target);
+    asm[JUMPS[condition][0]](site.target);
     return;
   }
   const skip = asm.label("leave the loop");
-  asm[`j${OPPOSITE[condition]}`](skip);
+  asm[JUMPS[condition][1]](skip);
   takeJump(asm, site);
   asm.bind(skip);
 }
@@ -717,7 +736,7 @@ function loadObject(asm: Asm, n: number, hi: number, exit: Label): void {
  */
 function checkIndex(asm: Asm, site: X64Site, n: number, second: Second, beyond: Label): void {
   loadSecond(asm, site, rcx, n, second);
-  asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+  asm.mov(edx, field(rax, 1));
   asm.xor(rcx, r14);
   asm.cmp(rcx, rdx);
   asm.jae(beyond);
@@ -741,7 +760,7 @@ function getItem(asm: Asm, site: X64Site, second: Second, other: Label): void {
   const { a, b, c } = site, beyond = asm.label("beyond the end"), store = asm.label("store");
   loadObject(asm, b, HI_ARRAY, other);
   checkIndex(asm, site, c, second, beyond);
-  asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+  asm.mov(eax, field(rax, 2));
   asm.add(rax, rcx);
   asm.mov(rax, mem(rbx, rax, 8));
   asm.bind(store);
@@ -782,7 +801,7 @@ function getByte(asm: Asm, site: X64Site, second: Second, other: Label): void {
 
 /** rax = the byte at index rcx of the string rax, as a value. */
 function makeByteString(asm: Asm, site: X64Site): void {
-  asm.mov(eax, dword(mem(rbx, rax, 8, 12)));
+  asm.mov(eax, field(rax, 3));
   asm.lea(rax, mem(rbx, rax, 8));
   asm.movzx(edx, byte(mem(rax, rcx, 1)));
   callRoutine(asm, "byteString");
@@ -816,22 +835,22 @@ function grow(asm: Asm, site: X64Site, back: Label): void {
   if (isStressed()) return asm.jmp(site.exit("growth"));
   callRoutine(asm, "growArray");
   asm.je(site.exit("growth"));
-  asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
+  asm.mov(ecx, field(rax, 1));
   asm.jmp(back);
 }
 
 /** Appends register `n` to the array rax, whose length is in rcx. */
 function appendItem(asm: Asm, site: X64Site, n: number): void {
   const full = asm.label("full"), room = asm.label("room");
-  asm.cmp(ecx, dword(mem(rbx, rax, 8, 12)));
+  asm.cmp(ecx, field(rax, 3));
   asm.jae(full);
   asm.bind(room);
-  asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
+  asm.mov(edx, field(rax, 2));
   asm.add(rdx, rcx);
   asm.mov(rsi, R(n));
   asm.mov(mem(rbx, rdx, 8), rsi);
   asm.add(ecx, 1);
-  asm.mov(dword(mem(rbx, rax, 8, 4)), ecx);
+  asm.mov(field(rax, 1), ecx);
   site.outside(() => {
     asm.bind(full);
     grow(asm, site, room);
@@ -844,7 +863,7 @@ function setItem(asm: Asm, site: X64Site, second: Second, other: Label): void {
   const beyond = asm.label("beyond the end"), done = asm.label("done");
   loadObject(asm, a, HI_ARRAY, other);
   checkIndex(asm, site, b, second, beyond);
-  asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+  asm.mov(eax, field(rax, 2));
   asm.add(rcx, rax);
   asm.mov(rax, R(c));
   asm.mov(mem(rbx, rcx, 8), rax);
@@ -922,7 +941,7 @@ const loadConst: X64Template = (asm, site) => {
 const moduleMember: X64Template = (asm, site) => {
   const { a, b } = site, exit = site.exit("not-cached");
   loadObject(asm, b, HI_MODULE, exit);
-  asm.cmp(dword(mem(rbx, rax, 8, 4)), site.word(1));
+  asm.cmp(field(rax, 1), site.word(1));
   asm.jne(exit);
   asm.mov(rax, mem(rbx, 4 * site.word(2)));
   asm.mov(R(a), rax);
@@ -931,7 +950,7 @@ const moduleMember: X64Template = (asm, site) => {
 const getField: X64Template = (asm, site) => {
   const { a, b } = site, exit = site.exit("not-cached");
   loadObject(asm, b, HI_STRUCT, exit);
-  asm.cmp(dword(mem(rbx, rax, 8, 4)), site.word(1));
+  asm.cmp(field(rax, 1), site.word(1));
   asm.jne(exit);
   asm.mov(rax, mem(rbx, rax, 8, 4 * site.word(2)));
   asm.mov(R(a), rax);
@@ -940,7 +959,7 @@ const getField: X64Template = (asm, site) => {
 const setField: X64Template = (asm, site) => {
   const { a, b } = site, exit = site.exit("not-cached");
   loadObject(asm, a, HI_STRUCT, exit);
-  asm.cmp(dword(mem(rbx, rax, 8, 4)), site.word(1));
+  asm.cmp(field(rax, 1), site.word(1));
   asm.jne(exit);
   asm.mov(rcx, R(b));
   asm.mov(mem(rbx, rax, 8, 4 * site.word(2)), rcx);
@@ -958,7 +977,7 @@ function getFieldOfAny(asm: Asm, site: X64Site): void {
     asm.bind(other);
     if (!isLength(site)) return leave(asm, site, "not-cached");
     loadObject(asm, b, HI_STRING, site.exit("not-cached"));
-    asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(eax, field(rax, 1));
     asm.or(rax, r14);
     asm.jmp(store);
   });
@@ -983,7 +1002,7 @@ function isLength(site: X64Site): boolean {
 function findCached(asm: Asm, site: X64Site, n: number): void {
   const missed = asm.label("not cached"), hit = asm.label("cached");
   const key = control(site.nextPc - 2), place = control(site.nextPc - 1); // :inline-cache:
-  asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+  asm.mov(edx, field(rax, 1));
   asm.cmp(edx, key);
   asm.jne(missed);
   asm.mov(ecx, place);
@@ -998,7 +1017,7 @@ function findCached(asm: Asm, site: X64Site, n: number): void {
     asm.je(site.exit("not-cached"));
     asm.mov(ecx, eax);
     asm.mov(eax, low(n));
-    asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(edx, field(rax, 1));
     asm.mov(key, edx);
     asm.mov(place, ecx);
     asm.jmp(hit);
@@ -1012,10 +1031,10 @@ const makeClosure: X64Template = (asm, site) => {
   const units = 2 + (count + 1 >> 1);
   if (count > 64) return leave(asm, site, "allocation");
   allocateUnits(asm, site, units);
-  asm.mov(dword(mem(rbx, rax, 8)), Kind.FUNCTION | units << 16);
-  asm.mov(dword(mem(rbx, rax, 8, 4)), proto);
-  asm.mov(dword(mem(rbx, rax, 8, 8)), count);
-  asm.mov(dword(mem(rbx, rax, 8, 12)), 0);
+  asm.mov(field(rax, 0), Kind.FUNCTION | units << 16);
+  asm.mov(field(rax, 1), proto);
+  asm.mov(field(rax, 2), count);
+  asm.mov(field(rax, 3), 0);
   for (let i = 0; i < count; i++) {
     // The number of a register, or the complement of the number of an own capture.
     const from = I32[captures + i];
@@ -1039,7 +1058,7 @@ function nextOfOthers(asm: Asm, site: X64Site, end: Label): void {
   if (isStressed()) return asm.jmp(exit), bindMap();
   loadObject(asm, a, HI_STRING, exit);
   asm.mov(ecx, low(a + 1));
-  asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
+  asm.cmp(ecx, field(rax, 1));
   asm.jae(end);
   makeByteString(asm, site);
   asm.mov(R(a + 2), rax);
@@ -1077,7 +1096,7 @@ function nextOfOthers(asm: Asm, site: X64Site, end: Label): void {
 function callFunction(asm: Asm, site: X64Site, a = site.a): void {
   const { b } = site, exit = site.exit("not-function");
   loadObject(asm, a, HI_FUNCTION, exit);
-  asm.mov(eax, dword(mem(rbx, rax, 8, 4))); // its proto word
+  asm.mov(eax, field(rax, 1)); // its proto word
   asm.cmp(dword(mem(rbx, rax, 4, 4 * Proto.ARITY)), b);
   asm.jne(exit);
   asm.mov(ecx, control(Control.FRAME_TOP));
@@ -1130,12 +1149,12 @@ const callStruct: X64Template = (asm, site) => {
   const { a, b } = site, exit = site.exit("not-function");
   if (b > 24) return leave(asm, site, "allocation");
   loadObject(asm, a, HI_STRUCT_TYPE, exit);
-  asm.cmp(dword(mem(rbx, rax, 8, 4)), b);
+  asm.cmp(field(rax, 1), b);
   asm.jne(exit);
   asm.mov(edx, eax);
   allocateUnits(asm, site, 1 + b);
-  asm.mov(dword(mem(rbx, rax, 8)), Kind.STRUCT | (1 + b) << 16);
-  asm.mov(dword(mem(rbx, rax, 8, 4)), edx);
+  asm.mov(field(rax, 0), Kind.STRUCT | (1 + b) << 16);
+  asm.mov(field(rax, 1), edx);
   for (let i = 1; i <= b; i++) {
     asm.mov(rcx, R(a + i));
     asm.mov(mem(rbx, rax, 8, 8 * i), rcx);
@@ -1195,7 +1214,7 @@ export const TEMPLATES = {
 
   NEW_CELL(asm, site) {
     allocateUnits(asm, site, 2);
-    asm.mov(dword(mem(rbx, rax, 8)), Kind.CELL | 2 << 16);
+    asm.mov(field(rax, 0), Kind.CELL | 2 << 16);
     asm.mov(rcx, R(site.b));
     asm.mov(mem(rbx, rax, 8, 8), rcx);
     storeObject(asm, site.a, Kind.CELL);
@@ -1441,7 +1460,7 @@ export const TEMPLATES = {
     site.outside(() => {
       asm.bind(future);
       asm.mov(eax, eax);
-      asm.cmp(dword(mem(rbx, rax, 8, 4)), FutureState.DONE);
+      asm.cmp(field(rax, 1), FutureState.DONE);
       asm.jne(site.exit("waiting"));
       asm.mov(rax, mem(rbx, rax, 8, 8));
       asm.jmp(store);
@@ -1452,14 +1471,14 @@ export const TEMPLATES = {
     const { a, b } = site, items = b === 0 ? 0 : 1 + b;
     if (items > 4000) return leave(asm, site, "allocation"); // no hole is larger than 4096 units
     allocateUnits(asm, site, 2 + items);
-    asm.mov(dword(mem(rbx, rax, 8)), Kind.ARRAY | 2 << 16);
-    asm.mov(dword(mem(rbx, rax, 8, 4)), 0);
+    asm.mov(field(rax, 0), Kind.ARRAY | 2 << 16);
+    asm.mov(field(rax, 1), 0);
     if (b === 0) asm.mov(qword(mem(rbx, rax, 8, 8)), 0);
     else {
       asm.lea(ecx, mem(rax, 3));
-      asm.mov(dword(mem(rbx, rax, 8, 8)), ecx);
-      asm.mov(dword(mem(rbx, rax, 8, 12)), b);
-      asm.mov(dword(mem(rbx, rax, 8, 16)), Kind.ITEMS | items << 16);
+      asm.mov(field(rax, 2), ecx);
+      asm.mov(field(rax, 3), b);
+      asm.mov(field(rax, 4), Kind.ITEMS | items << 16);
     }
     storeObject(asm, a, Kind.ARRAY);
   },
@@ -1472,17 +1491,17 @@ export const TEMPLATES = {
   PUSH(asm, site) {
     const { a, b } = site;
     loadObject(asm, a, HI_ARRAY, site.exit("growth"));
-    asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(ecx, field(rax, 1));
     appendItem(asm, site, b);
   },
   POP(asm, site) {
     const { a, b } = site, exit = site.exit("not-array-item");
     loadObject(asm, b, HI_ARRAY, exit);
-    asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(ecx, field(rax, 1));
     asm.sub(ecx, 1);
     asm.jb(exit);
-    asm.mov(dword(mem(rbx, rax, 8, 4)), ecx);
-    asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
+    asm.mov(field(rax, 1), ecx);
+    asm.mov(edx, field(rax, 2));
     asm.add(rdx, rcx);
     asm.mov(rax, mem(rbx, rdx, 8));
     asm.mov(R(a), rax);
@@ -1499,7 +1518,7 @@ export const TEMPLATES = {
     asm.jne(site.exit("not-container"));
     asm.bind(count);
     asm.mov(eax, low(b));
-    asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
+    asm.mov(eax, field(rax, 1));
     asm.or(rax, r14);
     asm.mov(R(a), rax);
   },
@@ -1559,9 +1578,9 @@ export const TEMPLATES = {
     const { a } = site, end = asm.label("at the end"), other = asm.label("no array");
     loadObject(asm, a, HI_ARRAY, other);
     asm.mov(ecx, low(a + 1));
-    asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
+    asm.cmp(ecx, field(rax, 1));
     asm.jae(end);
-    asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+    asm.mov(eax, field(rax, 2));
     asm.add(rax, rcx);
     asm.mov(rax, mem(rbx, rax, 8));
     asm.mov(R(a + 2), rax);
