@@ -174,15 +174,11 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     return THRESHOLDS[(cx.seed + number) % THRESHOLDS.length];
   }
 
-  function generated(): Candidate[] {
-    return Array.from({ length: cx.programs }, (_, i) => {
-      const seed = cx.seed + i, tree = generateProgram(seed);
-      return {
-        subject: { path: `seed ${seed}.unna`, text: printTree(tree) },
-        name: `seed ${seed}`,
-        tree: () => tree,
-      };
-    });
+  function* generated(): Generator<Candidate> {
+    for (let seed = cx.seed; seed < cx.seed + cx.programs; seed++) {
+      const tree = generateProgram(seed), name = `seed ${seed}`;
+      yield { subject: { path: `${name}.unna`, text: printTree(tree) }, name, tree: () => tree };
+    }
   }
 
   /** Generated programs in which an opcode of the plugin stands in the place of arithmetic. */
@@ -284,6 +280,8 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
       );
     }
     count(messages.length, "message");
+    if (thrown.size > 0) failures.push(observerFailure("in an example"));
+    thrown.clear();
 
     yield {
       check: "examples",
@@ -338,13 +336,13 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
 
   async function comparePrograms(
     check: string,
-    candidates: readonly Candidate[],
+    candidates: Iterable<Candidate>,
     comparisonFor: (number: number) => Comparison,
   ): Promise<VerifyResult> {
     const started = performance.now(), failures: VerifyFailure[] = [], names = new Set<string>();
-    let compared = 0, failing = 0, limited = 0, mentioning = 0;
-    for (const [number, candidate] of candidates.entries()) {
-      const { subject } = candidate, { reference, ways, remark = "" } = comparisonFor(number);
+    let number = 0, compared = 0, failing = 0, limited = 0, mentioning = 0;
+    for (const candidate of candidates) {
+      const { subject } = candidate, { reference, ways, remark = "" } = comparisonFor(number++);
       if (isMentioned(subject.text)) {
         mentioning++;
         continue;
@@ -365,7 +363,7 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
         if (failing === 1) {
           failures.push(
             thrown.size > 0
-              ? observerFailure(candidate, way)
+              ? observerFailure(`${candidate.name}, on ${way.name}`)
               : await examine(candidate, reference, way, usual, outcome, remark),
           );
         }
@@ -413,12 +411,6 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     const { subject: { path } } = candidate, until = performance.now() + SHRINKING;
     const short = Math.max(SHORT_PATIENCE, SHORT_TIMES * usual.milliseconds);
     const patience = seen.ending === "late" ? 2 * short : cx.patience;
-    const differenceIn = async (text: string, other = way): Promise<readonly [Outcome, Outcome] | null> => {
-      const expected = await runWay(make, reference, { path, text }, short);
-      if (isUnfit(expected)) return null;
-      const got = await runWay(make, other, { path, text }, patience);
-      return isSame(expected, got) ? null : [expected, got];
-    };
     // The same one turns up again and again, as long as something else is made smaller.
     const known = new Map<string, boolean>();
     const fails = async (text: string): Promise<boolean> => {
@@ -427,25 +419,29 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     };
     // A program that has lost half of its declarations may well fail for another reason.
     const failsAlike = async (text: string) => {
-      const [expected, got] = await differenceIn(text) ?? [];
-      return expected?.ending === usual.outcome.ending && got?.ending === seen.ending;
+      const expected = await runWay(make, reference, { path, text }, short);
+      if (isUnfit(expected) || expected.ending !== usual.outcome.ending) return false;
+      const got = await runWay(make, way, { path, text }, patience);
+      return got.ending === seen.ending && !isSame(expected, got);
     };
     let text = candidate.subject.text;
     const whole = treeFor(candidate);
     if (whole !== null && await fails(printTree(whole))) {
       text = printTree(await shrinkTree(whole, (tree) => fails(printTree(tree)), ATTEMPTS));
     }
-    const [expected, got] = await differenceIn(text) ?? [usual.outcome, seen];
-    thrown.clear();
-    const isCulprit = async (plugins: readonly Plugin[], off: readonly string[]) =>
-      await differenceIn(text, { ...way, plugins, off: [...way.off ?? [], ...off] }) === null;
-    const culprit = await findCulprit(way, isCulprit);
+    const small = { path, text };
+    const expected = await runWay(make, reference, small, cx.patience);
+    const got = await runWay(make, way, small, patience);
+    const culprit = await findCulprit(way, async (plugins, off) => {
+      const other = { ...way, plugins, off: [...way.off ?? [], ...off] };
+      return isSame(expected, await runWay(make, other, small, patience));
+    });
     return {
       what: `${culprit.name} ${DEEDS[got.ending]}`,
       where: `${candidate.name}, made small${remark}, on ${way.name}`,
       program: text,
       difference: diffLines(outcomeText(expected), outcomeText(got)),
-      artifact: await artifactOf(culprit, { path, text }, way),
+      artifact: await artifactOf(culprit, small, way),
       more: 0,
     };
   }
@@ -505,16 +501,10 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     }
   }
 
-  function observerFailure({ name, subject }: Candidate, way: Way): VerifyFailure {
+  function observerFailure(where: string): VerifyFailure {
     const [hook, message] = [...thrown][0];
-    return {
-      what: `observer '${hook}' throws`,
-      where: `${name}, on ${way.name}`,
-      program: subject.text.split("\n").length > 20 ? null : subject.text,
-      difference: `+ ${message}`,
-      artifact: null,
-      more: 0,
-    };
+    const what = `observer '${hook}' throws`;
+    return { what, where, program: null, difference: `+ ${message}`, artifact: null, more: 0 };
   }
 
   // ---- operands ----

@@ -158,9 +158,9 @@ export function compileTemplates<A extends Assembler<L>, L>(
     const { pc, row } = each, version = versions.get(pc);
     asm.bind(labels[pc]);
     entries[pc] = asm.offset;
+    asm.comment(row.name);
     // Functions that call themselves have to look at the outside now and then, as loops do.
     if (pc === 0) target.round(asm, new InstructionSite(work, each, end, end).poll());
-    asm.comment(row.name);
     if (version !== undefined) {
       target.jump(asm, version.enter);
       asm.bind(version.first);
