@@ -8,8 +8,8 @@
  *  examples            each native, opcode, pass and message shows what it says, on each backend
  *  language suite  ┐   the same output without the plugin, on the interpreter, and with it, on each backend
  *  programs        ┘
- *  programs with       arithmetic replaced by an opcode of the plugin: the same on each backend
  *  operands            each opcode on every combination of values at the edges (verify_operands.ts)
+ *  programs with       arithmetic replaced by an opcode of the plugin: the same on each backend
  *
  *  a difference ──► made small ──► blame: which part has to go, so that the difference goes? ──► before and after
  * ```
@@ -143,12 +143,14 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
 
   yield* verifyExamples();
   if (cx.suite === null) {
-    const left = "its programs are not here; the repository of the project has them, in tests/lang";
+    const left = "its programs cannot be read; the repository of the project has them, in tests/lang";
     yield { check: "language suite", tried: "nothing", milliseconds: 0, notes: [left], failures: [] };
   } else {
-    const candidates = cx.suite.map((subject): Candidate => ({
+    // The shortest first: the first one that fails is what is shown.
+    const sorted = cx.suite.toSorted((a, b) => a.text.length - b.text.length);
+    const candidates = sorted.map((subject): Candidate => ({
       subject,
-      name: subject.path,
+      name: subject.path.replace(/^.*(?=tests\/lang\/)/, ""),
       tree: () => treeOf(subject.text, cx.parse(subject.text)),
     }));
     yield await comparePrograms("language suite", candidates, () => ({
@@ -166,8 +168,8 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     }));
   }
   for (const opcode of opcodes) {
-    if (cx.programs > 0) yield* comparePlaces(opcode);
     yield await verifyOperands(opcode);
+    if (cx.programs > 0) yield* comparePlaces(opcode);
   }
 
   function thresholdOf(number: number): number {
@@ -535,7 +537,8 @@ export async function* verifyPlugin(cx: VerifyContext): AsyncGenerator<VerifyRes
     }
     return {
       check,
-      tried: `${values} values, ${plural(layouts, "layout")} of registers: ${executions} executions on ` +
+      tried: (values === 0 ? "" : `${values} values, `) +
+        `${plural(layouts, "layout")} of registers: ${plural(executions, "execution")} on ` +
         [interpreter, ...compiling].map(({ name }) => name).join(", "),
       milliseconds: performance.now() - started,
       notes: left,

@@ -511,6 +511,11 @@ function f(a, n) {
 print f([1, 0.5, "x", nil, true, 3, -2.5, [1], 140737488355328], 1000);
 print f([1, 2, 3], 1000); print f([0.5, 1.5], 1000);`,
 
+  "items of mixed types, popped": `
+function f(a, n) { var s = 0; for (var i = 0; i < n; i += 1) { var x = pop(a); s = s + x; if (i % 3 == 0) push(a, s % 10); } return [s, a]; }
+function items(n, odd) { var a = []; for (var i = 0; i < n; i += 1) { if (i % 50 == 7) push(a, odd); else push(a, i); } return a; }
+for (var odd : [1, 1, 0.5, 140737488355328, "x"]) print f(items(400, odd), 300);`,
+
   "writing past the end, and reading there": `
 function f(n) {
   var a = []; var b = [0.5]; var misses = 0;

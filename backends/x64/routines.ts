@@ -5,7 +5,7 @@
  *
  * Each takes its operands in machine registers, given above it, and answers in one; it may overwrite all of `rax rcx
  * rdx rsi rdi r8 … r11 xmm0 xmm1`, and keeps what templates rely on (`templates.ts`). A routine either does all of its work
- * or none: what it cannot do (the hole has no room, a key of a rare kind) it answers with 0, and the template leaves
+ * or none: what it cannot do (the hole has no room, a value of a rare kind) it answers with 0, and the template leaves
  * the instruction to the interpreter. So a call may stand among a template's guards (:guards-first:).
  *
  * :bytes-in-units: Strings begin on a unit and own whole ones, so they are read eight bytes at a time, and what the
