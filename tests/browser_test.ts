@@ -239,7 +239,7 @@ pageTest({
     // A byte belongs to the instruction around it.
     await page.locator('[data-list="bytes"] [data-at="5"]').hover();
     assertEquals(await rows(page, "code", ".exact .offset").textContent(), "4");
-    assertEquals(await page.locator('[data-list="bytes"] .lit').count(), 3);
+    assertEquals(await page.locator('[data-list="bytes"] .lit').count(), 6);
   },
 });
 

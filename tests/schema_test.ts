@@ -142,7 +142,8 @@ Deno.test({
   async fn() {
     const seen = new Set<string>();
     for (const [about, text] of Object.entries(PROGRAMS)) {
-      for (const options of [{}, { threshold: 1 }, { backend: "interp" }, { functionName: "twice" }]) {
+      const functionName = /function (\w+)/.exec(text)?.[1] ?? "main";
+      for (const options of [{}, { threshold: 1 }, { backend: "interp" }, { functionName }]) {
         const lines = await dumpAll(text, options);
         assert(lines.length >= 3, `${about} dumps ${lines.length} lines`);
         checkLines(lines, about);
