@@ -19,7 +19,7 @@ import type {
   Site,
   Target,
 } from "../core/backend.ts";
-import { DIRTY, HOME, registerAt, TYPE, TYPES } from "./loops.ts";
+import { DIRTY, HOME, registerAt, takesOf, TYPE, TYPES } from "./loops.ts";
 
 /** What the first version of the function offers to the second version of a loop. */
 export interface Surroundings<A extends Assembler<L>, L> {
@@ -160,7 +160,7 @@ export function writeLoop<A extends Assembler<L>, L>(
 
   /** Checks the types that are not known, and brings to their homes what has some. */
   function take(template: LoopTemplate, state: Uint8Array, index: number, site: LoopSite<L>): void {
-    for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+    for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, instructions[index]), known = TYPES[state[register] & TYPE];
       if (known !== null && known !== type) target.jump(asm, site.exit());
       else if (known === null) loops.check(asm, register, type, site.exit());

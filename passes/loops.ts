@@ -194,6 +194,26 @@ interface Loop {
   readonly word: number;
 }
 
+// What templates take and give, as lists: they are gone through for each instruction, in each round of the analysis.
+type Gift = NonNullable<NonNullable<LoopTemplate["gives"]>[Place]>;
+const takes = new WeakMap<LoopTemplate, readonly (readonly [Place, NumberType])[]>();
+const gives = new WeakMap<LoopTemplate, readonly (readonly [Place, Gift])[]>();
+
+/** The registers that have to hold numbers, and of which type. */
+export function takesOf(template: LoopTemplate): readonly (readonly [Place, NumberType])[] {
+  let list = takes.get(template);
+  if (list === undefined) {
+    takes.set(template, list = Object.entries(template.takes ?? {}) as [Place, NumberType][]);
+  }
+  return list;
+}
+
+function givesOf(template: LoopTemplate): readonly (readonly [Place, Gift])[] {
+  let list = gives.get(template);
+  if (list === undefined) gives.set(template, list = Object.entries(template.gives ?? {}) as [Place, Gift][]);
+  return list;
+}
+
 /** The template that an instruction has in a given state; null if it is written as outside of such loops. */
 export function templateFor(
   each: Decoded,
@@ -303,9 +323,12 @@ function planLoop(
 
   /** What two ways to an instruction have in common; what nobody reads from there on is not known. */
   function joined(one: State | null, other: State, index: number): State {
-    return other.map((state, register) =>
-      !liveness.isLive(index, register) ? 0 : one === null ? state : meet(one[register], state)
-    );
+    const both = new Uint8Array(registers);
+    for (let register = 0; register < registers; register++) {
+      if (!liveness.isLive(index, register)) continue;
+      both[register] = one === null ? other[register] : meet(one[register], other[register]);
+    }
+    return both;
   }
 
   function count(each: Decoded, template: LoopTemplate | null, state: State): void {
@@ -314,12 +337,12 @@ function planLoop(
       return;
     }
     quick++;
-    for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+    for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, each);
       uses[type][register]++;
       if ((state[register] & (TYPE | ENTRY)) === ENTRY) wanted[register] ||= codeOf(type);
     }
-    for (const [place, type] of Object.entries(template.gives ?? {}) as [Place, string][]) {
+    for (const [place, type] of givesOf(template)) {
       if (type === "int" || type === "double") uses[type][registerAt(place, each)]++;
     }
   }
@@ -337,13 +360,13 @@ function planLoop(
       return state;
     }
     for (const place of template.slots ?? []) state[registerAt(place, each)] &= ~DIRTY;
-    for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+    for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, each);
       if ((state[register] & TYPE) !== codeOf(type)) state[register] = codeOf(type) | state[register] & ENTRY;
       if (homes[type][register] >= 0) state[register] |= HOME;
     }
     if (template.givesOnJump && !jumps) return state;
-    for (const [place, gift] of Object.entries(template.gives ?? {}) as [Place, string][]) {
+    for (const [place, gift] of givesOf(template)) {
       const register = registerAt(place, each);
       const type = gift === "wanted"
         ? wantedOf(index, register)
@@ -351,7 +374,7 @@ function planLoop(
         ? TYPES[before[each.b] & TYPE]
         : gift === "other"
         ? null
-        : gift as NumberType;
+        : gift;
       state[register] = type === null ? 0 : codeOf(type) | (homes[type][register] >= 0 ? HOME | DIRTY : 0);
     }
     return state;
@@ -363,7 +386,7 @@ function planLoop(
       const each = instructions[i], { row } = each;
       const template = templates[row.name];
       if (template !== undefined && typeof template !== "function") {
-        for (const [place, type] of Object.entries(template.takes ?? {}) as [Place, NumberType][]) {
+        for (const [place, type] of takesOf(template)) {
           if (registerAt(place, each) === register) return type;
         }
       }

@@ -45,6 +45,7 @@ const inside = (
     compilations: 2,
     firstMicroseconds: 900,
     warmMicroseconds: 40,
+    plannedMicroseconds: null,
   }],
   exits: compiledIn === null ? [] : [{ name: "f", opcode: "ADD", reason: "overflow", count: 4096 }],
 });

@@ -316,7 +316,18 @@ export function createRunner(
   /** Gives the loops of a function in which time is spent a second version. */
   function refine(proto: number): void {
     const piece = installed.get(proto);
-    if (piece !== undefined && !piece.isLast && !isPlanned(piece)) compileAgain(proto, piece, true);
+    if (piece === undefined || piece.isLast || isPlanned(piece) || !hasRounds(piece.code)) return;
+    compileAgain(proto, piece, true);
+  }
+
+  /** Whether it has loops, or calls nobody, so that its calls are like rounds of one: others get no second version. */
+  function hasRounds({ hot: { code } }: Code): boolean {
+    let calls = false;
+    for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
+      if ((code[pc] & 0xFF) === OP.LOOP) return true;
+      calls ||= opcodes[code[pc] & 0xFF].operands.A === "window";
+    }
+    return !calls;
   }
 
   function isPlanned({ code }: Installed): boolean {

@@ -32,8 +32,10 @@ export interface CompiledFunction {
   readonly compilations: number;
   /** What the compilations of the run took, all of them. */
   readonly firstMicroseconds: number;
-  /** What one takes when the compiler is warm: a median. */
+  /** What one by templates takes when the compiler is warm: a median. */
   readonly warmMicroseconds: number;
+  /** The same with a second version of its loops; null if they have not run for so long that they got one. */
+  readonly plannedMicroseconds: number | null;
 }
 
 /** How often native code was left in one place: at least, since not every time is told. */
@@ -71,7 +73,7 @@ interface Compilation {
   readonly code: Code;
   readonly count: number;
   readonly microseconds: number;
-  again(): void;
+  again(plansLoops: boolean): void;
 }
 
 /** What has been noted about a backend. */
@@ -100,7 +102,7 @@ function watch(backend: Backend, notes: Notes): Plugin {
         code,
         count: (before?.count ?? 0) + 1,
         microseconds: (before?.microseconds ?? 0) + taken,
-        again: () => void context.compileHot(hot, target),
+        again: (plansLoops) => void context.compileHot({ ...hot, plansLoops }, target),
       });
       return code;
     };
@@ -150,15 +152,20 @@ async function look(
 
 /** Compiles all again, in turn, until that is warm, and then with an eye on the clock. */
 function timeCompilations(compilations: readonly Compilation[], { opcodes }: Notes): CompiledFunction[] {
-  for (let i = 0; compilations.length > 0 && i < WARM_AFTER; i++) {
-    compilations[i % compilations.length].again();
+  const planned = compilations.filter(({ hot }) => hot.plansLoops);
+  for (const [some, plansLoops] of [[compilations, false], [planned, true]] as const) {
+    for (let i = 0; some.length > 0 && i < WARM_AFTER; i++) some[i % some.length].again(plansLoops);
   }
-  return compilations.map(({ hot, code, count, microseconds, again }) => {
+  const medianOf = ({ again }: Compilation, plansLoops: boolean) => {
     const times = Array.from({ length: WARM_RUNS }, () => {
       const started = performance.now();
-      again();
+      again(plansLoops);
       return (performance.now() - started) * 1000;
     }).sort((a, b) => a - b);
+    return times[WARM_RUNS >> 1];
+  };
+  return compilations.map((compilation) => {
+    const { hot, code, count, microseconds } = compilation;
     return {
       name: hot.loaded.proto.name,
       instructions: countInstructions(hot.code, opcodes),
@@ -166,7 +173,8 @@ function timeCompilations(compilations: readonly Compilation[], { opcodes }: Not
       bytes: code.bytes.length,
       compilations: count,
       firstMicroseconds: microseconds,
-      warmMicroseconds: times[WARM_RUNS >> 1],
+      warmMicroseconds: medianOf(compilation, false),
+      plannedMicroseconds: hot.plansLoops ? medianOf(compilation, true) : null,
     };
   });
 }

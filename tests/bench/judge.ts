@@ -266,7 +266,7 @@ export function sumOf(
   functions: readonly CompiledFunction[],
   field: Exclude<keyof CompiledFunction, "name">,
 ): number {
-  return functions.reduce((sum, one) => sum + one[field], 0);
+  return functions.reduce((sum, one) => sum + (one[field] ?? 0), 0);
 }
 
 /** A backend that compiles runs programs this many times as fast as the interpreter, … */

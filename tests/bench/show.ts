@@ -173,6 +173,7 @@ function compilationTable({ compilations }: Report): Table {
   const all = compilations.flatMap(({ functions }) => functions);
   const row = (functions: typeof all) => {
     const count = functions.length;
+    const planned = functions.filter(({ plannedMicroseconds }) => plannedMicroseconds !== null);
     const [opcodes, words, bytes, first, warm, times] = (
       ["instructions", "words", "bytes", "firstMicroseconds", "warmMicroseconds", "compilations"] as const
     ).map((field) => sumOf(functions, field));
@@ -185,13 +186,17 @@ function compilationTable({ compilations }: Report): Table {
       (first / times).toFixed(0),
       (warm / count).toFixed(0),
       (warm / opcodes).toFixed(2),
+      planned.length === 0
+        ? "–"
+        : (sumOf(planned, "plannedMicroseconds") / sumOf(planned, "instructions")).toFixed(2),
     ];
   };
   return {
     title: "Compilation",
     note:
       "Of the functions that got hot. Microseconds: of one compilation as the program ran, and when the compiler " +
-      "is warm; the latter also for an opcode. Word: of bytecode, 32 bits.",
+      "is warm; the latter also for an opcode, and with a second version of its loops where there is one. Word: of " +
+      "bytecode, 32 bits.",
     head: [
       "program",
       "engine",
@@ -203,6 +208,7 @@ function compilationTable({ compilations }: Report): Table {
       "cold µs",
       "warm µs",
       "µs / opcode",
+      "with loops",
     ],
     rows: [
       ...compilations.map(({ program, engine, functions }) => [program, engine, ...row([...functions])]),
