@@ -21,13 +21,14 @@ const PATIENCE = 25;
 
 /**
  * Opens a runner that begins with `interpreter` and goes over to `native` when it pays; `prepare` loads what that needs,
- * and tells whether it could.
+ * and gives what was in the way, if it could not; `refuse` is told why the program stays in the interpreter.
  */
 export function openLazily(
   native: Backend,
   interpreter: Backend,
   context: BackendContext,
-  prepare: () => Promise<boolean>,
+  prepare: () => Promise<string | null>,
+  refuse: (because: string) => void,
 ): Runner {
   let runner = interpreter.open(context);
   let isDecided = false, hotSince = Infinity;
@@ -41,7 +42,9 @@ export function openLazily(
         hotSince = Math.min(hotSince, now);
         if (now - hotSince >= PATIENCE) {
           isDecided = true;
-          if (native.isLikely?.() ?? true) loading = prepare().then(decide);
+          const obstacle = native.obstacle?.() ?? null;
+          if (obstacle === null) loading = prepare().then(decide);
+          else refuse(obstacle);
         }
       }
       return stop;
@@ -56,7 +59,10 @@ export function openLazily(
     dispose: () => runner.dispose?.(),
   };
 
-  function decide(isReady: boolean): void {
-    if (isReady && native.probe(context.native).ok) runner = native.open(context);
+  function decide(obstacle: string | null): void {
+    if (obstacle !== null) return refuse(obstacle);
+    const probe = native.probe(context.native);
+    if (probe.ok) runner = native.open(context);
+    else refuse(probe.because);
   }
 }

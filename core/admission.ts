@@ -160,7 +160,7 @@ const LISTS = {
       name: "text",
       doc: "text",
       prepare: "function?",
-      isLikely: "function?",
+      obstacle: "function?",
       choices: "record?",
       examine: "function?",
       probe: "function",

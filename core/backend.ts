@@ -496,8 +496,8 @@ export interface Backend {
   readonly doc: string;
   /** Loads what it consists of, if that is more than what is here already; called once, before the others. */
   prepare?(): Promise<void>;
-  /** Whether it is worth loading: a guess that takes no time. Without it, it is. */
-  isLikely?(): boolean;
+  /** What is in the way of it, as far as that can be told in no time and without loading anything; null if nothing is. */
+  obstacle?(): string | null;
   /** The words that {@linkcode NativeOptions} may hold, the ones that are tried first in front. */
   readonly choices?: { readonly memory: readonly string[]; readonly gate: readonly string[] };
   /** Tries everything that it needs or offers, each on its own; takes some hundred milliseconds. */

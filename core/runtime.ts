@@ -544,23 +544,33 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       const probe = missing === null ? backend.probe(native) : { ok: false, because: missing } as const;
       if (probe.ok) return runner = backend.open(context);
       jitLog = null;
-      const details = { backend: backend.name, because: probe.because };
-      tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [details]));
+      stay(backend, probe.because);
       return runner = interpreter.open(context);
     }
     const preferred = findBackend(registry, PREFERRED);
     // Instructions are to be counted from the first one on, and who talks to a program wants to see what it is: so the
     // choice is made now.
     if (context.count || isConversing) {
-      if (!(preferred.isLikely?.() ?? true)) return runner = interpreter.open(context);
+      if (preferred.obstacle?.()) return runner = interpreter.open(context);
       if (await prepareNative(preferred) === null && preferred.probe(native).ok) {
         return runner = preferred.open(context);
       }
       jitLog = null;
       return runner = interpreter.open(context);
     }
-    const prepare = async () => await prepareNative(preferred) === null;
-    return runner = openLazily(preferred, interpreter, context, prepare);
+    const prepare = () => prepareNative(preferred);
+    return runner = openLazily(
+      preferred,
+      interpreter,
+      context,
+      prepare,
+      (because) => stay(preferred, because),
+    );
+  }
+
+  /** Tells why programs stay in the interpreter. */
+  function stay({ name: backend }: Backend, because: string): void {
+    tell(makeDiagnostic("U0301", DIAGNOSTICS.U0301, null, [{ backend, because }]));
   }
 
   function loadNative(backend: Backend) {
@@ -575,7 +585,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   /** Loads what a program may come to need while it runs. */
   async function settle(own: Session): Promise<void> {
     const native = backend ?? findBackend(registry, PREFERRED);
-    await Promise.all([own.watchdog?.listen(), (native.isLikely?.() ?? true) ? loadNative(native) : null]);
+    await Promise.all([own.watchdog?.listen(), native.obstacle?.() ? null : loadNative(native)]);
   }
 
   /** Loads what machine code needs; gives what is in the way, or null. */

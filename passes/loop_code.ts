@@ -15,7 +15,6 @@ import type {
   LoopTemplate,
   NumberType,
   Outside,
-  Place,
   Site,
   Target,
 } from "../core/backend.ts";

@@ -213,7 +213,16 @@ Deno.test("cli loads plugins", async () => {
 
 Deno.test("cli ends quietly when nobody reads its output", async () => {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "--allow-read", `${ROOT}cli.ts`, "-e", "while (true) print 1;"],
+    args: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "--allow-read",
+      `${ROOT}cli.ts`,
+      "--backend=interp",
+      "-e",
+      "while (true) print 1;",
+    ],
     stdout: "piped",
     stderr: "piped",
   }).spawn();

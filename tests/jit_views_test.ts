@@ -437,10 +437,16 @@ Deno.test("where the runtime's own files cannot be read, programs run in the int
   // Long enough for machine code to be wanted, and for the watchdog to begin.
   const program = "var i = 0; var sum = 0; while (i < 4_000_000) { sum += i % 7; i += 1; } print sum;";
   const args = ["-e", program], stdout = "11999994\n";
-  assertEquals(await cli(args, ["--allow-ffi"]), { code: 0, stdout, stderr: "" });
-  const asked = await cli(["--backend=x64", ...args], ["--allow-ffi"]);
-  assertEquals({ code: asked.code, stdout: asked.stdout }, { code: 0, stdout });
-  assertMatch(asked.stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-read.*\n$/);
+  for (const options of [[], ["--backend=x64"]]) {
+    const { code, stderr, ...rest } = await cli([...options, ...args], ["--allow-ffi"]);
+    assertEquals({ code, stdout: rest.stdout }, { code: 0, stdout });
+    assertMatch(stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-read.*\n$/);
+  }
+  // Nobody has asked for machine code, but this program would have got some.
+  const denied = await cli(args, ["--allow-read"]);
+  assertEquals({ code: denied.code, stdout: denied.stdout }, { code: 0, stdout });
+  assertMatch(denied.stderr, /^warning\[U0301\]: Backend 'x64' is not available: .*--allow-ffi.*\n$/);
+  assertEquals((await cli(["--backend=interp", ...args], ["--allow-read"])).stderr, "");
   const limited = await cli(["--timeout=60", ...args], ["--allow-ffi"]);
   assertEquals({ code: limited.code, stdout: limited.stdout }, { code: 1, stdout: "" });
   assertMatch(limited.stderr, /^A time limit needs a thread: .*--allow-read.*\n$/);

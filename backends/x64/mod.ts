@@ -17,8 +17,11 @@ export const x64: Backend = {
   async prepare() {
     await native.load();
   },
-  isLikely: () =>
-    Deno.build.arch === "x86_64" && Deno.permissions.querySync({ name: "ffi" }).state === "granted",
+  obstacle() {
+    if (Deno.build.arch !== "x86_64") return "the processor is no x86-64";
+    const { state } = Deno.permissions.querySync({ name: "ffi" });
+    return state === "granted" ? null : "calling the C library is not permitted (--allow-ffi)";
+  },
   // Said here as well as in the parts, for whoever checks options before anything is loaded.
   choices: {
     memory: ["dual", "mprotect"] satisfies MemoryMode[],
