@@ -152,18 +152,8 @@ async function look(
 
 /** Compiles all again, in turn, until that is warm, and then with an eye on the clock. */
 function timeCompilations(compilations: readonly Compilation[], { opcodes }: Notes): CompiledFunction[] {
-  const planned = compilations.filter(({ hot }) => hot.plansLoops);
-  for (const [some, plansLoops] of [[compilations, false], [planned, true]] as const) {
-    for (let i = 0; some.length > 0 && i < WARM_AFTER; i++) some[i % some.length].again(plansLoops);
-  }
-  const medianOf = ({ again }: Compilation, plansLoops: boolean) => {
-    const times = Array.from({ length: WARM_RUNS }, () => {
-      const started = performance.now();
-      again(plansLoops);
-      return (performance.now() - started) * 1000;
-    }).sort((a, b) => a - b);
-    return times[WARM_RUNS >> 1];
-  };
+  const byTemplates = timeKind(compilations, false);
+  const planned = timeKind(compilations.filter(({ hot }) => hot.plansLoops), true);
   return compilations.map((compilation) => {
     const { hot, code, count, microseconds } = compilation;
     return {
@@ -173,10 +163,25 @@ function timeCompilations(compilations: readonly Compilation[], { opcodes }: Not
       bytes: code.bytes.length,
       compilations: count,
       firstMicroseconds: microseconds,
-      warmMicroseconds: medianOf(compilation, false),
-      plannedMicroseconds: hot.plansLoops ? medianOf(compilation, true) : null,
+      warmMicroseconds: byTemplates.get(compilation)!,
+      plannedMicroseconds: planned.get(compilation) ?? null,
     };
   });
+}
+
+/** Warms up and times one kind of compilation; the median of each. */
+function timeKind(compilations: readonly Compilation[], plansLoops: boolean): Map<Compilation, number> {
+  for (let i = 0; compilations.length > 0 && i < WARM_AFTER; i++) {
+    compilations[i % compilations.length].again(plansLoops);
+  }
+  return new Map(compilations.map((compilation) => {
+    const times = Array.from({ length: WARM_RUNS }, () => {
+      const started = performance.now();
+      compilation.again(plansLoops);
+      return (performance.now() - started) * 1000;
+    }).sort((a, b) => a - b);
+    return [compilation, times[WARM_RUNS >> 1]];
+  }));
 }
 
 function countInstructions(code: Int32Array, opcodes: BackendContext["opcodes"]): number {
