@@ -13,7 +13,7 @@
  * ```text
  *  rbx   address of the linear memory      [rbx+4*word], [rbx+8*ref]
  *  r12   address of the current window     [r12+8*n] is register n, [r12-8] the running function
- *  r13d  rounds left until a loop lets the outside have a look
+ *  r13d  rounds and calls left until the outside may have a look
  *  r14   0xFFFF000000000000, the tag of integers and the greatest: `cmp value, r14; jb` leaves for what is none
  *  rbp   0xFFF9000000000000, where doubles end: `cmp value, rbp; jae` leaves for what is none
  *  r15   address of the code cache         places in code are kept as offsets from it
