@@ -3,24 +3,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { createRuntime, float, type HostValue } from "../mod.ts";
-import { runEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
+import { errorEverywhere, outputEverywhere, runEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
 
 /** Ints are BigInts and floats are numbers, as everywhere in this file. */
 type Num = bigint | number;
 
 const MIN = -(1n << 63n), MAX = (1n << 63n) - 1n;
-
-async function outputOf(source: string): Promise<string> {
-  const { code, stdout, stderr } = await runEverywhere(source);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, source);
-  return stdout;
-}
-
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runEverywhere(source);
-  assertEquals(code, 1, source);
-  return stderr;
-}
 
 Deno.test("wrong arguments are errors that say what a function expects", async (t) => {
   const calls = {
@@ -154,7 +142,7 @@ Deno.test("sort orders strings by their bytes, what begins another one before it
 
 Deno.test("sort orders strings with long common beginnings, and many that are the same", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var a = [];
       var long = "a long beginning that is the same for all of them, ";
       for (var i = 0; i < 200; i += 1) push(a, long + i * 7919 % 100);
@@ -178,7 +166,7 @@ Deno.test("sort by value refuses what has no order, as '<' does, and leaves the 
     ]
   ) {
     assertStringIncludes(
-      await errorOf(`ucoreArray.sort(${items});`),
+      await errorEverywhere(`ucoreArray.sort(${items});`),
       `Runtime Error: Cannot apply '<' to ${kinds}.`,
     );
   }
@@ -195,7 +183,7 @@ Deno.test("sort by value refuses what has no order, as '<' does, and leaves the 
 
 Deno.test("sort with a comparator is stable at every length", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       ucoreMath.seed(1);
       for (var n = 0; n < 70; n += 1) {
         var a = [];
@@ -214,19 +202,21 @@ Deno.test("sort with a comparator is stable at every length", async () => {
 Deno.test("a comparator that gives no number is an error, the first time in words of its own", async () => {
   for (const [result, shown] of [["nil", "nil"], ["a < b", "true"], ['"1"', "1"], ["[1]", "[1]"]]) {
     assertStringIncludes(
-      await errorOf(`ucoreArray.sort([1, 2, 3], function (a, b) { return ${result}; });`),
+      await errorEverywhere(`ucoreArray.sort([1, 2, 3], function (a, b) { return ${result}; });`),
       `Runtime Error: The comparator of ucoreArray.sort has to give a number, but it gave ${shown}.`,
     );
   }
   assertStringIncludes(
-    await errorOf("ucoreArray.sort([1, 2, 3], function (a, b) { if (b == 3) return nil; return 0; });"),
+    await errorEverywhere(
+      "ucoreArray.sort([1, 2, 3], function (a, b) { if (b == 3) return nil; return 0; });",
+    ),
     "Runtime Error: Cannot apply '>' to nil and int.",
   );
 });
 
 Deno.test("comparators that contradict themselves lose no element", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       ucoreMath.seed(5);
       for (var mode = 0; mode < 4; mode += 1) {
         var a = ucoreArray.range(50);
@@ -244,7 +234,7 @@ Deno.test("comparators that contradict themselves lose no element", async () => 
 
 Deno.test("a comparator sees the array as it was, and what it changes there is overwritten", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var a = [3, 1, 2];
       ucoreArray.sort(a, function (x, y) { assert(ucoreArray.join(a) == "3,1,2"); return x - y; });
       print a;
@@ -259,7 +249,7 @@ Deno.test("a comparator sees the array as it was, and what it changes there is o
 });
 
 Deno.test("a comparator that fails leaves the array as it was", async () => {
-  const stderr = await errorOf(`
+  const stderr = await errorEverywhere(`
     var a = [3, 1, 2];
     async function attempt() {
       ucoreArray.sort(a, function (x, y) {
@@ -279,7 +269,7 @@ Deno.test("a comparator that fails leaves the array as it was", async () => {
 
 Deno.test("callbacks may change the array as the body of a loop may", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var a = [1, 2, 3];
       print ucoreArray.map(a, function (n) { if (n < 3) push(a, n + 10); return n; });
       print ucoreArray.filter(a, function (n) { pop(a); return true; });
@@ -292,7 +282,7 @@ Deno.test("callbacks may change the array as the body of a loop may", async () =
 
 Deno.test("callbacks may be functions of any sort, and call such functions themselves", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       print ucoreArray.map([[1], [2, 3]], length);
       print ucoreArray.map([1, nil, "x"], type);
       var map = ucoreArray.map;
@@ -307,7 +297,7 @@ Deno.test("callbacks may be functions of any sort, and call such functions thems
 });
 
 Deno.test("a callback with another number of parameters is an error with both places", async () => {
-  const stderr = await errorOf("ucoreArray.map([1],\n  function () { return 0; });");
+  const stderr = await errorEverywhere("ucoreArray.map([1],\n  function () { return 0; });");
   assertStringIncludes(stderr, "Runtime Error: Expected 0 args but got 1.");
   assertStringIncludes(stderr, "at map (<ucoreArray.map>:3:");
   assertStringIncludes(stderr, "at main (test.unna:1:1)");
@@ -315,7 +305,7 @@ Deno.test("a callback with another number of parameters is an error with both pl
 
 Deno.test("indexOf and contains compare as '==' does", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var own = [1];
       var a = [1, 2.0, "x", nil, own, true, 0.0 / 0.0, 9007199254740993, 0.0];
       for (var x : [1.0, 2, "x", nil, own, true, 9007199254740993, -0.0]) print ucoreArray.indexOf(a, x);
@@ -330,7 +320,7 @@ Deno.test("indexOf and contains compare as '==' does", async () => {
 
 Deno.test("concat makes a new array, reverse and fill give theirs", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var a = [1, [2]];
       var b = ucoreArray.concat(a);
       push(b, 3);
@@ -351,16 +341,19 @@ Deno.test("concat makes a new array, reverse and fill give theirs", async () => 
     "[1, [2]]\ntrue\n[1, [2], 1, [2], nil]\n[]\ntrue\n[[2], 1]\n[]\n[4, 3, 2, 1]\ntrue\n[0, x]\n" +
       "[0, x, nil, y, y]\n[0, x, nil, y, y]\n[0, x, nil, y, y]\ntrue\n",
   );
-  assertStringIncludes(await errorOf("ucoreArray.fill([1], 0, -1);"), "Cannot write at negative index -1.");
   assertStringIncludes(
-    await errorOf("ucoreArray.fill([1], 0, 0, 9223372036854775807);"),
+    await errorEverywhere("ucoreArray.fill([1], 0, -1);"),
+    "Cannot write at negative index -1.",
+  );
+  assertStringIncludes(
+    await errorEverywhere("ucoreArray.fill([1], 0, 0, 9223372036854775807);"),
     "Cannot write at index 9223372036854775807, too far past the length 1.",
   );
 });
 
 Deno.test("range counts through all ints, boxed or not", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       print ucoreArray.range(0);
       print ucoreArray.range(-3);
       print ucoreArray.range(-2, 2);
@@ -378,17 +371,17 @@ Deno.test("range counts through all ints, boxed or not", async () => {
       `[${MIN}, -1, ${MAX - 1n}]\n[${MAX}, -1]\n100000\n`,
   );
   assertStringIncludes(
-    await errorOf("ucoreArray.range(1, 2, 0);"),
+    await errorEverywhere("ucoreArray.range(1, 2, 0);"),
     "ucoreArray.range cannot go on by steps of 0.",
   );
   for (const end of ["100000000", "9223372036854775807"]) {
-    assertStringIncludes(await errorOf(`ucoreArray.range(${end});`), "Runtime Error: Out of memory.");
+    assertStringIncludes(await errorEverywhere(`ucoreArray.range(${end});`), "Runtime Error: Out of memory.");
   }
 });
 
 Deno.test("join writes each value as print does", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       struct Point { x; }
       print ucoreArray.join([1, 2.5, nil, true, "a,b", [1, "x"], {"k": 1}, Point(3), str], "|");
       print "<" + ucoreArray.join([]) + ucoreArray.join([""], "-") + ">";

@@ -110,6 +110,20 @@ export async function errorOf(source: string): Promise<string> {
   return stderr.slice(0, stderr.indexOf("\n"));
 }
 
+/** What a program prints, the same in every way of running it. */
+export async function outputEverywhere(source: string): Promise<string> {
+  const { code, stdout, stderr } = await runEverywhere(source);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" }, source);
+  return stdout;
+}
+
+/** What a failing program says, the same in every way of running it. */
+export async function errorEverywhere(source: string): Promise<string> {
+  const { code, stderr } = await runEverywhere(source);
+  assertEquals(code, 1, source);
+  return stderr;
+}
+
 /** Runs `use` with the real path of a folder of its own, which is gone afterwards. */
 export async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());

@@ -3,19 +3,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { createRuntime, type HostValue } from "../mod.ts";
-import { runEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
-
-async function outputOf(source: string): Promise<string> {
-  const { code, stdout, stderr } = await runEverywhere(source);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, source);
-  return stdout;
-}
-
-async function errorOf(source: string): Promise<string> {
-  const { code, stderr } = await runEverywhere(source);
-  assertEquals(code, 1, source);
-  return stderr;
-}
+import { errorEverywhere, outputEverywhere, runUnna, SMALL_HEAP } from "./support.ts";
 
 Deno.test("wrong arguments are errors that say what a function expects", async (t) => {
   const calls = {
@@ -59,7 +47,7 @@ Deno.test("wrong arguments are errors that say what a function expects", async (
 // The times are far from each other: on a busy machine, much may come between two calls of `after`.
 Deno.test("after calls in the order of the times, never before it has given the future", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var order = [];
       function note(name) { return function () { push(order, name); return name; }; }
       var futures = [];
@@ -76,7 +64,7 @@ Deno.test("after calls in the order of the times, never before it has given the 
 
 Deno.test("what after and every have started keeps the program running", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var n = 0;
       ucoreTimer.after(10, function () { print "after"; });
       ucoreTimer.every(20, function () { n += 1; print n; return n < 3; });
@@ -87,13 +75,13 @@ Deno.test("what after and every have started keeps the program running", async (
 
 Deno.test("a function of after may be async, and fail", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       async function slow() { ucoreTimer.sleep(5); return "slow"; }
       print await ucoreTimer.after(1, slow);
       print await ucoreTimer.after(1, function () { return ucoreTimer.after(1, ucoreTimer.now); }) > 0;`),
     "slow\ntrue\n",
   );
-  const stderr = await errorOf("ucoreTimer.after(1, function () {\n  return missing;\n});\nprint 1;");
+  const stderr = await errorEverywhere("ucoreTimer.after(1, function () {\n  return missing;\n});\nprint 1;");
   assertStringIncludes(stderr, "Undefined variable 'missing'");
   assertStringIncludes(stderr, "test.unna:2:10");
   assertStringIncludes(stderr, "at later (<ucoreTimer.after>:");
@@ -101,7 +89,7 @@ Deno.test("a function of after may be async, and fail", async () => {
 
 Deno.test("every ends when its function gives false, and only then", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var results = [nil, 0, "", true, 1, false, true];
       var at = 0;
       print await ucoreTimer.every(1, function () { at += 1; return results[at - 1]; });
@@ -109,7 +97,7 @@ Deno.test("every ends when its function gives false, and only then", async () =>
     "nil\n6\n",
   );
   assertStringIncludes(
-    await errorOf("ucoreTimer.every(1, function () { return 1 / 0; });"),
+    await errorEverywhere("ucoreTimer.every(1, function () { return 1 / 0; });"),
     "Division by zero.",
   );
 });
@@ -117,7 +105,7 @@ Deno.test("every ends when its function gives false, and only then", async () =>
 Deno.test("every keeps to its beats, and leaves those out that pass during the function", async () => {
   // A machine that is busy makes calls later than this, but none earlier.
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var earliest = [10, 20, 50, 60, 70];
       var calls = 0;
       var start = ucoreTimer.now();
@@ -134,7 +122,7 @@ Deno.test("every keeps to its beats, and leaves those out that pass during the f
 
 Deno.test("whoever waits for a timer leaves the others alone", async () => {
   assertEquals(
-    await outputOf(`
+    await outputEverywhere(`
       var beats = 0;
       var clock = ucoreTimer.every(1, function () { beats += 1; return beats < 5; });
       function wait() { ucoreTimer.sleep(60); return "waited"; }

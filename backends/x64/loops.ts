@@ -17,7 +17,7 @@ import type { LoopFacts, LoopSite, LoopTarget, LoopTemplate, NumberType, Place }
 import type { OpName } from "../../core/opcodes.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { high, low, R } from "./kit.ts";
-import { type Condition, jumpIf, returnToCaller, takeJump } from "./templates.ts";
+import { type Condition, jumpIf, jumpIfEqual, returnToCaller, takeJump } from "./templates.ts";
 import {
   dword,
   eax,
@@ -442,25 +442,14 @@ function equalDoubles(condition: "e" | "ne", second: Second): Template {
   return {
     takes: second === "register" ? { a: "double", b: "double" } : { a: "double" },
     write(asm, site) {
-      const { a, b } = site, unordered = asm.label("unordered");
+      const { a, b } = site;
       loadDouble(asm, xmm0, doubleAt(site, a));
       if (second === "register") asm.ucomisd(xmm0, doubleAt(site, b));
       else {
         loadDoubleConstant(asm, site, xmm1, b);
         asm.ucomisd(xmm0, xmm1);
       }
-      if (condition === "e") {
-        asm.jp(unordered);
-        jumpIf(asm, site, "e");
-        asm.bind(unordered);
-      } else {
-        const jump = asm.label("different"), done = asm.label("same");
-        asm.jp(jump);
-        asm.je(done);
-        asm.bind(jump);
-        takeJump(asm, site);
-        asm.bind(done);
-      }
+      jumpIfEqual(asm, site, condition);
     },
   };
 }

@@ -594,27 +594,33 @@ function compareAny(ints: Condition, asDoubles: Condition, second: Second, swapp
   };
 }
 
+/** Jumps if two doubles that `ucomisd` has compared are equal, or if they are not: with NaN, which sets parity, they are not. */
+export function jumpIfEqual(asm: Asm, site: JumpSite, condition: "e" | "ne"): void {
+  if (condition === "e") {
+    const unordered = asm.label("unordered");
+    asm.jp(unordered);
+    jumpIf(asm, site, "e");
+    asm.bind(unordered);
+    return;
+  }
+  const jump = asm.label("different"), done = asm.label("same");
+  asm.jp(jump);
+  asm.je(done);
+  asm.bind(jump);
+  takeJump(asm, site);
+  asm.bind(done);
+}
+
 function equalDoubles(condition: "e" | "ne", second: Second): X64Template {
   return (asm, site) => {
-    const { a, b } = site, exit = site.exit("not-double"), unordered = asm.label("unordered");
+    const { a, b } = site, exit = site.exit("not-double");
     if (second === "constant" && !constantIsDouble(site, b)) return leave(asm, site, "not-double");
     guardDouble(asm, a, exit);
     if (second === "register") guardDouble(asm, b, exit);
     if (second === "constant") loadDoubleConstant(asm, site, xmm1, b);
     else asm.movsd(xmm1, R(b));
     asm.ucomisd(xmm1, R(a));
-    if (condition === "e") {
-      asm.jp(unordered);
-      jumpIf(asm, site, "e");
-      asm.bind(unordered);
-    } else {
-      const jump = asm.label("different"), done = asm.label("same");
-      asm.jp(jump);
-      asm.je(done);
-      asm.bind(jump);
-      takeJump(asm, site);
-      asm.bind(done);
-    }
+    jumpIfEqual(asm, site, condition);
   };
 }
 

@@ -312,12 +312,9 @@ function judgeGoals(
         met: peer.mean! <= GOAL_PEER.ratio,
       });
     }
-    const compiled = compilations.filter(({ engine }) => engine === name).flatMap((one) => one.functions);
-    if (compiled.length > 0) {
+    const functions = compilations.filter(({ engine }) => engine === name).flatMap((one) => one.functions);
+    if (functions.length > 0) {
       const { instructions, microseconds } = GOAL_COMPILE;
-      // What is much smaller pays mostly for beginning at all; what is much larger hardly at all.
-      const alike = compiled.filter((one) => one.instructions >= 35 && one.instructions <= 70);
-      const functions = alike.length > 0 ? alike : compiled;
       const taken = instructions * sumOf(functions, "warmMicroseconds") / sumOf(functions, "instructions");
       goals.push({
         what: `${name} compiles ${instructions} opcodes when warm`,
