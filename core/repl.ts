@@ -71,8 +71,8 @@ export interface ReplHost {
   write(text: string): void;
   /** Writes to standard error, behind all output so far. */
   say(text: string): void;
-  /** Interrupts what runs. */
-  interrupt(): void;
+  /** Interrupts what runs; not there if somebody else hears of Ctrl-C. */
+  readonly interrupt?: () => void;
 }
 
 const PROMPT = "> ", MORE = ". ";
@@ -404,7 +404,7 @@ function openTerminal(host: ReplHost): Input {
     Deno.stdin.setRaw(false);
     Deno.exit(TERMINATED);
   };
-  Deno.addSignalListener("SIGINT", host.interrupt);
+  if (host.interrupt) Deno.addSignalListener("SIGINT", host.interrupt);
   Deno.addSignalListener("SIGTERM", terminate);
   host.write("Type code to run it, :help for what else there is, Ctrl-D to leave.\n");
   return {
@@ -414,7 +414,7 @@ function openTerminal(host: ReplHost): Input {
       return line;
     },
     close() {
-      Deno.removeSignalListener("SIGINT", host.interrupt);
+      if (host.interrupt) Deno.removeSignalListener("SIGINT", host.interrupt);
       Deno.removeSignalListener("SIGTERM", terminate);
     },
   };

@@ -697,7 +697,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     ]);
     // Whoever sits there may press Ctrl-C at any time, so somebody listens from the beginning.
     const watchdog = isTerminal && isWatched ? own.watchdog = watchdogOf(own, undefined) : null;
-    await watchdog?.listen();
+    // Told by both, one Ctrl-C would also end what is typed next.
+    const isHeard = await watchdog?.listen() ?? false;
     try {
       return await converse({
         engine,
@@ -720,7 +721,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
         native: () => ({ compiled: runner?.compiled?.() ?? null, ...(target === null ? {} : { target }) }),
         write: (text) => stdout.write(new TextEncoder().encode(text)),
         say,
-        interrupt: () => own.watchdog?.interrupt(),
+        ...(isHeard ? {} : { interrupt: () => own.watchdog?.interrupt() }),
       });
     } finally {
       own.watchdog = null;

@@ -34,11 +34,11 @@ const TIME_IS_OVER = 3;
 export interface Watchdog {
   /** Starts the thread if it is time to; says why the program has to end, or null. To be called often. */
   look(): Interruption | null;
-  /** Starts the thread at once, for those who have time to wait until it listens. */
-  listen(): Promise<void>;
+  /** Starts the thread at once, for those who have time to wait until it listens. False if there can be none. */
+  listen(): Promise<boolean>;
   /** Forgets what was noted so far: what runs from now on did nothing to be ended for. */
   forget(): void;
-  /** Ends the program as SIGINT would: for whoever hears of it on the program's own thread. */
+  /** Ends the program as SIGINT would: for whoever hears of it on the program's own thread, as no other listens. */
   interrupt(): void;
   /**
    * Has `stop` called in place of ending the program, once, when a signal asks for that. Gives what takes it back.
@@ -113,6 +113,7 @@ export function createWatchdog(timeout: number | null, wake: () => void): Watchd
     async listen() {
       if (thread === null && !denied) start();
       if (thread !== null) await listening.promise;
+      return thread !== null;
     },
     forget: () => void Atomics.store(word, 0, 0),
     interrupt() {

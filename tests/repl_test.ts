@@ -386,13 +386,14 @@ Deno.test({
   ignore: !hasScript || Deno.build.os !== "linux",
   async fn() {
     const folder = await Deno.makeTempDir(), history = `${folder}/history`;
-    const command = `"${Deno.execPath()}" run --quiet --no-check -A "${ROOT}cli.ts" repl`;
+    // The shell must not stay in between: Ctrl-C is for the process alone.
+    const command = `exec "${Deno.execPath()}" run --quiet --no-check -A "${ROOT}cli.ts" repl`;
     const encoder = new TextEncoder();
     let shown = "";
     const child = new Deno.Command("script", {
       args: ["--quiet", "--flush", "--return", "--command", command, "/dev/null"],
       cwd: ROOT,
-      env: { UNNARIZE_HISTORY: history, NO_COLOR: "1", TERM: "xterm" },
+      env: { UNNARIZE_HISTORY: history, NO_COLOR: "1", TERM: "xterm", SHELL: "/bin/sh" },
       stdin: "piped",
       stdout: "piped",
     }).spawn();
