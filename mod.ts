@@ -194,6 +194,8 @@ export type {
   NumberType,
   Outside,
   Patch,
+  PatchPoint,
+  PatchPointWriter,
   Place,
   Probe,
   Request,

@@ -63,8 +63,23 @@ export interface Site<L = unknown> {
   poll(): L;
   /** Lets `write` write code that stands behind all instructions, where what is rare is not in the way. */
   outside(write: () => void): void;
-  /** A place that leaves at the first instruction of a callee without native code. */
-  readonly interpret: L;
+  /**
+   * Announces that code of this instruction will be patched when it has run: a call to be linked, or a cache that is
+   * filled after an exit for this reason.
+   */
+  patchPoint(kind: "call"): PatchPointWriter<L>;
+  /** The same for a cache. */
+  patchPoint(kind: "field", reason: ExitReason): PatchPointWriter<L>;
+}
+
+/** What a template says of code that will be patched. */
+export interface PatchPointWriter<L> {
+  /** The place by which it leaves to be patched. */
+  readonly exit: L;
+  /** The last four bytes that were written are a hole for this. */
+  hole(name: string): void;
+  /** What is written next is the code for this. */
+  place(name: string): void;
 }
 
 /** Writes the code of one instruction. */
@@ -230,6 +245,23 @@ export interface Exit {
   readonly reason: ExitReason;
 }
 
+/**
+ * A place in machine code that is patched while the program runs, when it has been seen what comes by there: a call that
+ * is linked to its callee, an inline cache that gets its type.
+ */
+export interface PatchPoint {
+  /** What is waited for: the callee of a call, or the type of an instance whose field is wanted. */
+  readonly kind: "call" | "field";
+  /** Place of the instruction in the function's code. */
+  readonly pc: number;
+  /** Of a cache, the number of the exit that is taken until it is filled; otherwise -1. */
+  readonly exit: number;
+  /** Offsets of its holes, of four bytes each, by what they are for. */
+  readonly holes: Readonly<Record<string, number>>;
+  /** Offsets of code that holes can be made to lead to, by what it does. */
+  readonly places: Readonly<Record<string, number>>;
+}
+
 /** What an assembler has made. */
 export interface Assembled {
   /** The code, holes filled with zeros. */
@@ -247,12 +279,12 @@ export interface Assembled {
 }
 
 /**
- * A piece of code behind the instructions: an exit, a look at the outside, a call into the interpreter, a detour; of the
+ * A piece of code behind the instructions: an exit, a look at the outside, a request to be linked, a detour; of the
  * second version of a loop the way in, an instruction, and the way back to the first version.
  */
 export interface Outside {
   /** What it is there for. */
-  readonly kind: "exit" | "poll" | "interpret" | "detour" | "loop" | "instruction" | "back";
+  readonly kind: "exit" | "poll" | "link" | "detour" | "loop" | "instruction" | "back";
   /** Where it begins. */
   readonly offset: number;
   /** Place of the instruction that it belongs to. */
@@ -269,6 +301,8 @@ export interface Draft extends Assembled {
   readonly exits: readonly Exit[];
   /** Names of opcodes that it contains and the target does not mention: not even as an exit. */
   readonly bare: ReadonlySet<string>;
+  /** What will be patched while it runs. */
+  readonly points: readonly PatchPoint[];
   /** In the order of their offsets, behind all instructions. */
   readonly outside: readonly Outside[];
   /** For each word of the function's code the offset at which its instruction begins; -1 for operand words. */
@@ -361,10 +395,10 @@ export interface Target<A extends Assembler<L>, L> {
   exit(asm: A, index: number, pc: number): void;
   /** Writes code that counts a round, and goes to `poll` when it is time for a look at the outside. */
   round(asm: A, poll: L): void;
+  /** Writes the code by which the call at `pc` asks to be linked; it is the patch point of this index. */
+  link(asm: A, index: number, pc: number): void;
   /** Writes the code by which a loop leaves for a look at the outside, to go on at `pc`. */
   poll(asm: A, pc: number): void;
-  /** Writes the code that leaves at a callee without native code. */
-  interpret(asm: A): void;
   /** Reads machine code back. */
   list(bytes: Uint8Array, context: ListingContext): readonly MachineLine[];
 }
@@ -383,6 +417,8 @@ export const Request = {
   CALL: 3,
   /** A loop has run for a while. */
   POLL: 4,
+  /** A call is to be linked to its callee. */
+  LINK: 5,
 } as const;
 /** One of {@linkcode Request}. */
 export type Request = (typeof Request)[keyof typeof Request];
@@ -405,6 +441,15 @@ export type JitEvent =
     readonly microseconds: number;
     /** 1 for the first time. */
     readonly compilation: number;
+  }
+  | {
+    /** Code that runs was changed. */
+    readonly kind: "patched";
+    readonly code: Code;
+    readonly point: PatchPoint;
+    /** In a few words, what has become of the point. */
+    readonly because: string;
+    readonly patches: readonly Patch[];
   }
   | { readonly kind: "exit"; readonly code: Code; readonly exit: Exit; readonly count: number }
   | {

@@ -6,11 +6,13 @@
  *     compiled  fib, fib.unna:1, 1014 bytes in 231 µs
  *     patched   fib, fib.unna:1, 45 holes
  *     exit      fib, fib.unna:2, pc 7, overflow, once
+ *     patched   fib, fib.unna:2, pc 12, 4 holes, linked to fib
  *     compiled  fib, fib.unna:1, 1390 bytes in 310 µs, for the second time, with 1 loop in registers
  */
 
 import type { LoadedFunction } from "./machine.ts";
-import { type Code, EXIT_REASONS, type JitEvent } from "./backend.ts";
+import { type Code, EXIT_REASONS, type JitEvent, type JitEventOf } from "./backend.ts";
+import { listLaterPatches } from "./native_views.ts";
 import { dumpLine } from "./schema.ts";
 
 /** A thing that is told: a compilation is two of them, code and what filled its holes. */
@@ -39,6 +41,11 @@ export function tellEvent(event: JitEvent): Told[] {
         { what: "compiled", loaded, pc: null, details: cost },
         { what: "patched", loaded, pc: null, details: `${holes} ${holes === 1 ? "hole" : "holes"}` },
       ];
+    }
+    case "patched": {
+      const { code, point: { pc }, because, patches: { length } } = event;
+      const details = `pc ${pc}, ${length} ${length === 1 ? "hole" : "holes"}, ${because}`;
+      return [{ what: "patched", loaded: code.hot.loaded, pc, details }];
     }
     case "exit": {
       const { code, exit: { pc, reason }, count } = event;
@@ -88,6 +95,14 @@ function eventToJson(event: JitEvent): string {
         loops: code.hot.loops?.length ?? 0,
       }) +
         json("patched", loaded, null, { holes: code.draft.fixups.length });
+    }
+    case "patched": {
+      const { code, point, because, patches: { length } } = event;
+      return json("patched", code.hot.loaded, point.pc, {
+        holes: length,
+        because,
+        patches: listLaterPatches(event),
+      });
     }
     case "exit": {
       const { code, exit, count } = event, meaning = EXIT_REASONS[exit.reason];
@@ -146,6 +161,8 @@ export interface JitListener {
   perf?(line: string): void;
   /** Takes each piece of code. */
   code?(code: Code): void;
+  /** Takes what is changed in it later. */
+  patched?(event: JitEventOf<"patched">): void;
 }
 
 /** A listener's ear, and what it has heard. */
@@ -163,6 +180,7 @@ export function createJitLog(listener: JitListener): JitLog {
     observe(event) {
       sums = addEvent(sums, event);
       listener.log?.(listener.json ? eventToJson(event) : printEvent(event));
+      if (event.kind === "patched") listener.patched?.(event);
       if (event.kind !== "compiled") return;
       listener.perf?.(printPerfLine(event.code, event.address));
       listener.code?.(event.code);
@@ -187,6 +205,7 @@ function addEvent(sums: JitSums, event: JitEvent): JitSums {
         codeBytes: sums.codeBytes + event.code.bytes.length,
         compileTime: sums.compileTime + event.microseconds / 1000,
       };
+    case "patched":
     case "exit":
     case "no-template":
       return sums;

@@ -29,7 +29,7 @@ import {
   Control,
   FRAME_WORDS,
   FRAMES,
-  FRAMES_MAX,
+  FRAMES_END,
   GLOBALS,
   GLOBALS_MAX,
   STACK,
@@ -55,7 +55,6 @@ import { collect, type Marker } from "./gc.ts";
 
 const { I32 } = views;
 const { HI_FUNCTION, HI_NATIVE, HI_STRUCT_TYPE, HI_EMPTY, Kind } = value;
-const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
 /** Words by which the soft limit of the value stack is beyond what is in use when it is set. */
 const LIMIT_STEP = 16384;
 

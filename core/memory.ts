@@ -108,6 +108,8 @@ export const Control = {
   STUB_POLL: 86,
   /** Rounds that native loops have left until they want a look at the outside. */
   ROUNDS: 88,
+  /** Address of the stub by which calls leave to be linked. */
+  STUB_LINK: 90,
   /** Why native code was left, and the state it was left in: the machine's pc, base and proto. */
   REQUEST: 100,
   NATIVE_PC: 101,
@@ -138,6 +140,8 @@ export const FRAME_WORDS = 4;
 export const FRAMES: number = 8 * 1024 * 1024 / 4;
 /** Calls that may be nested. */
 export const FRAMES_MAX = 200_000;
+/** Word behind the last frame record. */
+export const FRAMES_END: number = FRAMES + FRAMES_MAX * FRAME_WORDS;
 
 /** Word of the first register. */
 export const STACK: number = 16 * 1024 * 1024 / 4;

@@ -21,6 +21,7 @@ import {
   EXIT_REASONS,
   type ExitCount,
   type HotFunction,
+  type JitEventOf,
   type ListingContext,
   type MachineLine,
   type Outside,
@@ -89,8 +90,6 @@ function outsideName({ kind, exit, pc }: Outside, draft: Draft): string {
   switch (kind) {
     case "exit":
       return `exit: ${draft.exits[exit].reason}`;
-    case "interpret":
-      return "interpret the callee";
     case "loop":
       return "the second version";
     case "instruction":
@@ -372,8 +371,17 @@ function sectionsToJson(sections: readonly Section[]) {
 
 /** What jump-patch has changed, hole by hole. */
 export function printPatches(code: Code): string {
-  const out = [titleOf(code.draft, "patches"), "", "   offset  before       after        why"];
-  for (const { offset, before, after, reason } of listPatches(code)) {
+  return printHoles(titleOf(code.draft, "patches"), listPatches(code));
+}
+
+/** What was changed while the code ran. */
+export function printLaterPatches(event: JitEventOf<"patched">): string {
+  return printHoles(titleOf(event.code.draft, "patches while it runs"), listLaterPatches(event));
+}
+
+function printHoles(title: string, patches: readonly ListedPatch[]): string {
+  const out = [title, "", "   offset  before       after        why"];
+  for (const { offset, before, after, reason } of patches) {
     out.push(`${hex(offset).padStart(9)}  ${before.padEnd(13)}${after.padEnd(13)}${reason}`);
   }
   return out.join("\n") + "\n";
@@ -398,12 +406,25 @@ export function listPatches(code: Code): ListedPatch[] {
   });
 }
 
+/** What was changed while the code ran, in the order of the offsets. */
+export function listLaterPatches({ point: { pc }, patches }: JitEventOf<"patched">): ListedPatch[] {
+  return patches.map(({ offset, before, after, reason }) => ({
+    offset,
+    before: hexBytes(before),
+    after: hexBytes(after),
+    reason: `pc ${pc}, ${reason}`,
+  }));
+}
+
 /** The same as JSON text. */
 export function patchesToJson(code: Code): string {
-  return JSON.stringify({
-    ...placeOf(code.hot),
-    patches: listPatches(code),
-  });
+  return JSON.stringify({ ...placeOf(code.hot), patches: listPatches(code) });
+}
+
+/** The same as JSON text. */
+export function laterPatchesToJson(event: JitEventOf<"patched">): string {
+  const { code, point: { pc }, because } = event;
+  return JSON.stringify({ ...placeOf(code.hot), pc, because, patches: listLaterPatches(event) });
 }
 
 /** Names for places in code, asked for in the order of their offsets: the instruction, or the piece behind them all. */

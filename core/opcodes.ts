@@ -18,7 +18,7 @@
  * ORDER families: general, the specialised ones, `_ANY`.
  */
 
-import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX, views } from "./memory.ts";
+import { Control, FRAME_WORDS, FRAMES_END, views } from "./memory.ts";
 import * as value from "./value.ts";
 import { copyValue, isTruthy, kindName, setBool, setInt32, setNil, setObject } from "./value.ts";
 import * as arithmetic from "./arithmetic.ts";
@@ -71,7 +71,6 @@ const {
   Kind,
 } = value;
 const { FRAME_TOP, STACK_LIMIT, ALLOC_CURSOR, ALLOC_END } = Control;
-const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
 const P_ARITY = Proto.ARITY, P_FRAME = Proto.FRAME, P_COUNTER = Proto.COUNTER, P_CODE = Proto.CODE;
 const HOT_CALL = Stop.HOT_CALL, FINISHED = Stop.FINISHED, RETURNED = Stop.RETURNED;
 const KIND_STRUCT = Kind.STRUCT;

@@ -27,7 +27,7 @@ import type { FunctionProfile, LoadedFunction } from "./machine.ts";
 import type { OpcodeDef } from "./opcodes.ts";
 import { listInstructions } from "./listing.ts";
 import { type AnyTarget, type Code, EXIT_REASONS, type ExitCount, type JitEvent } from "./backend.ts";
-import { listPatches, sectionsOf } from "./native_views.ts";
+import { listLaterPatches, listPatches, sectionsOf } from "./native_views.ts";
 import { tellEvent } from "./jit_log.ts";
 import script from "./page_script.js" with { type: "text" };
 import style from "./page_style.css" with { type: "text" };
@@ -145,8 +145,10 @@ export interface PageCompilation {
     /** The instructions of the processor. */
     readonly lines: readonly (readonly [offset: number, length: number, text: number, purpose: number])[];
   }[];
-  /** The holes in the order of their offsets, with the bytes that were there before. */
-  readonly patches: readonly (readonly [offset: number, before: string, reason: number])[];
+  /** How many holes jump-patch has filled. */
+  readonly holes: number;
+  /** First these, in the order of their offsets; then what was changed while the code ran. */
+  readonly patches: readonly (readonly [offset: number, before: string, after: string, reason: number])[];
 }
 
 /** Something that happened to hot code. */
@@ -285,6 +287,10 @@ export function collectPage(recording: Recording, cx: PageContext): PageData {
   }
 
   function collectCode(code: Code): PageCompilation {
+    const holes = listPatches(code);
+    const later = recording.events.flatMap(({ event }) =>
+      event.kind === "patched" && event.code === code ? listLaterPatches(event) : []
+    );
     const view = { opcodes: cx.opcodes, ...(cx.target === null ? {} : { target: cx.target }) };
     return {
       bytes: code.bytes.toHex(),
@@ -297,8 +303,9 @@ export function collectPage(recording: Recording, cx: PageContext): PageData {
           [offset, length, intern(text), intern(purpose)] as const
         ),
       })),
-      patches: listPatches(code).map(({ offset, before, reason }) =>
-        [offset, before.replaceAll(" ", ""), intern(reason)] as const
+      holes: holes.length,
+      patches: [...holes, ...later].map(({ offset, before, after, reason }) =>
+        [offset, before.replaceAll(" ", ""), after.replaceAll(" ", ""), intern(reason)] as const
       ),
     };
   }

@@ -221,16 +221,19 @@ function makeView(index, compilation) {
     }
   }
   const digits = made?.bytes.toUpperCase() ?? "", size = digits.length / 2;
-  const patches = made?.patches.map(([offset, before, reason]) => ({
+  const patches = made?.patches.map(([offset, before, after, reason]) => ({
     offset,
     size: before.length / 2,
-    before: spaced(before.toUpperCase()),
-    after: spaced(digits.slice(2 * offset, 2 * offset + before.length)),
+    before: spaced(before),
+    after: spaced(after),
     reason: strings[reason],
   })) ?? [];
-  // For each byte the number of the hole that it is in.
-  const holes = new Int32Array(size).fill(-1);
-  patches.forEach(({ offset, size }, n) => holes.fill(n, offset, offset + size));
+  // For each byte whether jump-patch filled it in, and the numbers of all patches that changed it.
+  const isHole = new Uint8Array(size), changes = Array.from({ length: size }, () => []);
+  patches.forEach(({ offset, size }, n) => {
+    if (n < made.holes) isHole.fill(1, offset, offset + size);
+    for (let at = offset; at < offset + size; at++) changes[at].push(n);
+  });
   return {
     index,
     compilation,
@@ -240,7 +243,8 @@ function makeView(index, compilation) {
     machine,
     size,
     byteAt: (at) => digits.slice(2 * at, 2 * at + 2),
-    holes,
+    isHole,
+    changes,
     patches,
     byPc: new Map(fn.instructions.map((instruction, i) => [instruction.pc, i])),
     machineByPc: Map.groupBy(machine.keys(), (row) => machine[row].pc),
@@ -434,7 +438,7 @@ function fillMachine(row, item, column) {
   }
   const { offset, length, text, purpose } = item, bytes = span("bytes", ""), filled = [];
   for (let at = offset; at < offset + length; at++) {
-    const isHole = view.holes[at] >= 0;
+    const isHole = view.isHole[at] === 1;
     if (isHole) filled.push(view.byteAt(at));
     bytes.append(isHole ? span("hole", "__") : view.byteAt(at), " ");
   }
@@ -597,11 +601,15 @@ const grid = !data.hasPatches ? null : createList({
     const now = step - 1, lit = view.machine[light.exact];
     const end = Math.min((index + 1) * BYTES_A_ROW, view.size);
     for (let at = index * BYTES_A_ROW; at < end; at++) {
-      const hole = view.holes[at];
+      const changes = view.changes[at], last = changes.findLast((n) => n <= now);
       const classes = ["byte"];
-      if (hole >= 0) classes.push(hole === now ? "now" : hole < now ? "filled" : "open");
+      if (changes.length > 0) classes.push(last === undefined ? "open" : last === now ? "now" : "filled");
       if (lit !== undefined && at >= lit.offset && at < lit.offset + lit.length) classes.push("lit");
-      const text = hole <= now ? view.byteAt(at) : "__";
+      const text = last !== undefined
+        ? view.patches[last].after.split(" ")[at - view.patches[last].offset]
+        : view.isHole[at]
+        ? "__"
+        : view.byteAt(at);
       row.append(make("span", { class: classes.join(" "), "data-at": at }, text));
     }
   },
@@ -653,7 +661,12 @@ const holesPanel = make(
   make(
     "div",
     { class: "head" },
-    make("h2", {}, "Holes ", make("small", {}, "what jump-patch filled in, one by one")),
+    make(
+      "h2",
+      {},
+      "Holes ",
+      make("small", {}, "what jump-patch filled in, one by one, and what was patched while the code ran"),
+    ),
     make(
       "div",
       { class: "buttons", role: "group", "aria-label": "Step through the holes" },

@@ -41,7 +41,7 @@ import { definePart, PartFailure } from "./part.ts";
 import { createWatchdog, type Interruption, type Watchdog } from "./watchdog.ts";
 import { copyValue, HI_EMPTY } from "./value.ts";
 import type { Handle, HostValue } from "./convert.ts";
-import type { AnyTarget, Backend, BackendContext, NativeOptions, Runner } from "./backend.ts";
+import type { AnyTarget, Backend, BackendContext, Code, NativeOptions, Runner } from "./backend.ts";
 import type { SyntaxRule } from "./syntax.ts";
 import {
   type Artifacts,
@@ -595,25 +595,27 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       throw error;
     });
     if (parts instanceof PartFailure) return parts.message;
-    const [{ createJitLog }, { patchesToJson, printPatches }] = parts;
+    const [{ createJitLog }, views] = parts;
+    const showPatches = ({ hot: { loaded: { source, proto } } }: Code, text: string) => {
+      const functionName = proto.name;
+      if ((options.functionName ?? functionName) !== functionName) return;
+      log.dumps.push({
+        name: "patches",
+        kind: "patches",
+        path: source.path,
+        stage: "hot",
+        functionName,
+        text,
+      });
+    };
     jitLog ??= createJitLog({
       json,
       ...(options.jitLog ? { log: say } : {}),
       ...(perfMap === null ? {} : { perf: perfMap }),
       ...(!driver.dump.includes("patches") ? {} : {
-        code(code) {
-          const { source, proto } = code.hot.loaded, functionName = proto.name;
-          if ((options.functionName ?? functionName) !== functionName) return;
-          const text = json ? patchesToJson(code) : printPatches(code);
-          log.dumps.push({
-            name: "patches",
-            kind: "patches",
-            path: source.path,
-            stage: "hot",
-            functionName,
-            text,
-          });
-        },
+        code: (code) => showPatches(code, json ? views.patchesToJson(code) : views.printPatches(code)),
+        patched: (event) =>
+          showPatches(event.code, json ? views.laterPatchesToJson(event) : views.printLaterPatches(event)),
       }),
     });
     return null;

@@ -153,6 +153,15 @@ const MACHINE = list(
   }),
 );
 const EXITS = list("places at which it may be left, by number", object("", { pc: PC, reason: REASON }));
+const PATCHES = list(
+  "in the order of the offsets",
+  object("", {
+    offset: OFFSET,
+    before: HEX,
+    after: HEX,
+    reason: text("from where the way leads to where, or what has happened"),
+  }),
+);
 const SECTIONS = {
   bytes: HEX,
   instructions: list(
@@ -281,17 +290,11 @@ export const SHAPES: { readonly [Kind in SchemaKind]: Shape } = {
     ),
   }),
   code: object("machine code, as jump-patch leaves it", { line: FUNCTION_LINE, ...SECTIONS }),
-  patches: object("what jump-patch has filled in", {
+  patches: object("what jump-patch has filled in, or what was changed later, while the code ran", {
     line: FUNCTION_LINE,
-    patches: list(
-      "in the order of the offsets",
-      object("", {
-        offset: OFFSET,
-        before: HEX,
-        after: HEX,
-        reason: text("from where the way leads to where"),
-      }),
-    ),
+    "pc?": PC,
+    "because?": text("of later patches, what has happened"),
+    patches: PATCHES,
   }),
   exits: object("why machine code was left, and how often", {
     line: FUNCTION_LINE,
@@ -318,7 +321,11 @@ export const SHAPES: { readonly [Kind in SchemaKind]: Shape } = {
         compilation: whole("1 for the first time", 1),
         loops: whole("that have a second version, in registers; a function without loops counts as one"),
       }),
-      event("patched", { holes: whole("that were filled") }),
+      event("patched", {
+        holes: whole("that were filled"),
+        "because?": text("of later patches, what has happened"),
+        "patches?": PATCHES,
+      }),
       event("exit", {
         reason: REASON,
         meaning: text("the reason in a sentence"),

@@ -24,6 +24,8 @@ import type {
   ExitReason,
   HotFunction,
   Outside,
+  PatchPoint,
+  PatchPointWriter,
   Site,
   Target,
 } from "../core/backend.ts";
@@ -32,10 +34,11 @@ import { writeLoop } from "./loop_code.ts";
 
 const { I32 } = views;
 
-/** Code that stands behind the instructions: what `write` writes, or else an exit, or a poll that goes on at `to`. */
+/** Code that stands behind the instructions: what `write` writes, an exit, a link, or a poll that goes on at `to`. */
 interface Piece<L> {
   readonly kind: Outside["kind"];
   readonly pc: number;
+  /** Number of the exit, or of the patch point. */
   readonly exit: number;
   readonly label: L | null;
   readonly to: number;
@@ -51,8 +54,7 @@ interface Work<A extends Assembler<L>, L> {
   readonly proto: number;
   readonly exits: Exit[];
   readonly pieces: Piece<L>[];
-  /** Where callees without machine code are left to the interpreter, once an instruction wants it. */
-  interpret: L | null;
+  readonly points: PatchPoint[];
 }
 
 /** An instruction in the hands of its template. */
@@ -84,10 +86,6 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
     this.backward = to >= 0 && to <= pc;
   }
 
-  get interpret(): L {
-    return this.work.interpret ??= this.work.asm.label("interpret the callee");
-  }
-
   word(index: number): number {
     return this.work.code[this.instruction.pc + 1 + index];
   }
@@ -114,6 +112,25 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
     return label;
   }
 
+  patchPoint(kind: PatchPoint["kind"], reason?: ExitReason): PatchPointWriter<L> {
+    const { asm, exits, pieces, points } = this.work, { pc } = this.instruction;
+    const holes: Record<string, number> = {}, places: Record<string, number> = {};
+    let exit: L, number = -1;
+    if (reason === undefined) {
+      exit = asm.label("link");
+      pieces.push({ kind: "link", pc, exit: points.length, label: exit, to: pc, write: null });
+    } else {
+      exit = this.exit(reason);
+      number = exits.findLastIndex((each) => each.reason === reason);
+    }
+    points.push({ kind, pc, exit: number, holes, places });
+    return {
+      exit,
+      hole: (name) => void (holes[name] = asm.offset - 4),
+      place: (name) => void (places[name] = asm.offset),
+    };
+  }
+
   outside(write: () => void): void {
     const { pc } = this.instruction;
     this.work.pieces.push({ kind: "detour", pc, exit: -1, label: null, to: pc, write });
@@ -135,9 +152,9 @@ export function compileTemplates<A extends Assembler<L>, L>(
   const labelAt = (pc: number): L => labels[pc] ?? end;
   const entries = new Int32Array(code.length).fill(-1);
   const exits: Exit[] = [], bare = new Set<string>();
-  const pieces: Piece<L>[] = [];
+  const pieces: Piece<L>[] = [], points: PatchPoint[] = [];
   const outside: Outside[] = [];
-  const work: Work<A, L> = { asm, target, code, proto, exits, pieces, interpret: null };
+  const work: Work<A, L> = { asm, target, code, proto, exits, pieces, points };
 
   function writeInstruction(each: Decoded, to: L, next: L): void {
     const { row } = each, template = target.templates[row.name];
@@ -191,16 +208,12 @@ export function compileTemplates<A extends Assembler<L>, L>(
   }
   // A detour may ask for exits, which then stand behind it.
   for (const { kind, pc, exit, label, to, write } of pieces) {
-    outside.push({ kind, offset: asm.offset, pc, exit });
+    outside.push({ kind, offset: asm.offset, pc, exit: kind === "exit" ? exit : -1 });
     if (label !== null) asm.bind(label);
     if (write !== null) write();
-    else if (exit >= 0) target.exit(asm, exit, start + pc);
+    else if (kind === "exit") target.exit(asm, exit, start + pc);
+    else if (kind === "link") target.link(asm, exit, start + pc);
     else target.poll(asm, start + to);
   }
-  if (work.interpret !== null) {
-    outside.push({ kind: "interpret", offset: asm.offset, pc: -1, exit: -1 });
-    asm.bind(work.interpret);
-    target.interpret(asm);
-  }
-  return { ...asm.finish(), hot, exits, bare, outside, entries };
+  return { ...asm.finish(), hot, exits, bare, points, outside, entries };
 }

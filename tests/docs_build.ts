@@ -12,6 +12,7 @@
  * ```text holes F             what is to be filled in, and with what
  * ```text jump F forward      how one hole is filled, step by step: the first jump forward, or backward
  * ```text patches F           the log of all patches
+ * ```text later F             the log of those that were made while it ran
  * ```text whole F code        all that `--dump=code` says of a function; also `patches`
  * ```text opening FILE        the picture in the opening comment of one of our own files
  * ```ts ignore FILE NAME      a function of it, also one inside of another, or a constant or type of several lines;
@@ -41,7 +42,15 @@ import {
   createRuntime,
   type Plugin,
 } from "../mod.ts";
-import { printCode, printDraft, printHot, printPatches, type ViewContext } from "../core/native_views.ts";
+import {
+  printCode,
+  printDraft,
+  printHot,
+  printLaterPatches,
+  printPatches,
+  type ViewContext,
+} from "../core/native_views.ts";
+import type { JitEventOf } from "../core/backend.ts";
 import { writeLoop } from "../core/dispatch.ts";
 import { OPCODES } from "../core/opcodes.ts";
 import { x64 } from "../backends/x64/mod.ts";
@@ -78,6 +87,8 @@ interface Shown {
   readonly error: string;
   /** The last code of each function that was compiled, by its name. */
   readonly made: ReadonlyMap<string, { readonly code: Code; readonly target: AnyTarget }>;
+  /** What was changed later, in all code. */
+  readonly patched: readonly JitEventOf<"patched">[];
   /** Lets go of the program; while it is there, its functions and globals have names in listings. */
   dispose(): void;
 }
@@ -85,7 +96,7 @@ interface Shown {
 /** Runs a program on x64, which is watched while it compiles. */
 async function runShown(text: string): Promise<Shown> {
   let output = "", error = "";
-  const made = new Map<string, { code: Code; target: AnyTarget }>();
+  const made = new Map<string, { code: Code; target: AnyTarget }>(), patched: JitEventOf<"patched">[] = [];
   const watched: Backend = {
     ...x64,
     name: "watched",
@@ -95,7 +106,10 @@ async function runShown(text: string): Promise<Shown> {
         made.set(hot.loaded.proto.name, { code, target });
         return code;
       };
-      return x64.open({ ...context, compileHot });
+      const observe: typeof context.observe = (event) => {
+        if (event.kind === "patched") patched.push(event);
+      };
+      return x64.open({ ...context, compileHot, observe });
     },
   };
   const plugin: Plugin = { name: "docs", doc: "Watches the compiler.", backends: [watched] };
@@ -107,7 +121,7 @@ async function runShown(text: string): Promise<Shown> {
     stderr: (bytes) => error += new TextDecoder().decode(bytes),
   });
   await runtime.runSource("main.unna", text);
-  return { output, error, made, dispose: runtime.dispose };
+  return { output, error, made, patched, dispose: runtime.dispose };
 }
 
 // ---- blocks ------------------------------------------------------------------------------------------------------
@@ -123,6 +137,15 @@ const KINDS: Readonly<Record<string, (code: Code, cx: ViewContext, detail: strin
   patches: (code) => moveLeft(printPatches(code).split("\n").slice(2)),
   whole: (code, cx, view) => view === "patches" ? printPatches(code) : printCode(code, cx),
 };
+
+/** The log of later patches. Addresses differ from run to run, so bytes that say where something lies are left out. */
+function printLater(patched: readonly JitEventOf<"patched">[], name: string): string {
+  const lines = patched.filter(({ code }) => code.hot.loaded.proto.name === name)
+    .flatMap((event, i) => printLaterPatches(event).split("\n").slice(i === 0 ? 2 : 3));
+  return moveLeft(
+    lines.map((line) => line.replace(/[0-9A-F ]{13}(?=pc \d+, (callee|entry|type))/, "…            ")),
+  );
+}
 
 /** Lines without the indentation that is common to all, as the formatter of pages has them, and without empty ones. */
 function moveLeft(lines: readonly string[]): string {
@@ -259,6 +282,7 @@ async function renderBlock(
   if (format === "output") return shown.output;
   if (format === "error") return shown.error;
   if (format !== "text" || kind === undefined) return null;
+  if (kind === "later") return printLater(shown.patched, name);
   const print = KINDS[kind], made = shown.made.get(name);
   if (print === undefined) throw new Error(`There is no block '${kind}'`);
   if (made === undefined) throw new Error(`Function '${name}' did not become hot`);

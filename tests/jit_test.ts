@@ -14,6 +14,7 @@ import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Control, FRAMES, views } from "../core/memory.ts";
 import { OPCODES } from "../core/opcodes.ts";
+import { Proto } from "../core/program.ts";
 import type { Backend, Code, Draft, JitEvent, NativeOptions } from "../core/backend.ts";
 import { PatchFault, patchJumps } from "../passes/jump_patch.ts";
 import { x64 } from "../backends/x64/mod.ts";
@@ -328,6 +329,7 @@ test("a displacement that does not fit its hole is a PatchFault, and so is a lab
     labels: [to],
     fixups: [{ offset: end - size, size, label: 0, end, kind: "jump", reason: "jmp" }],
     bare: new Set(),
+    points: [],
   });
   const { bytes } = patchJumps(draft(2 + 127, 1, 2));
   assertEquals(bytes[1], 127);
@@ -775,6 +777,108 @@ test("code that has no room is evicted, also while it is on the stack", async ()
   const watched = await expectSame(text, { native: { cache: 32768 } });
   assert(watched.events.some(({ kind }) => kind === "evicted"), "nothing was evicted");
   assert(watched.compiled.length > count / 2);
+});
+
+// ---- later patches -----------------------------------------------------------------------------------------------
+
+/** What code was patched with while it ran, in words. */
+const patchesOf = (watched: Watched, name: string) =>
+  watched.events.flatMap((event) => event.kind === "patched" && nameOf(event.code) === name ? [event] : []);
+const reasonsOf = (watched: Watched, name: string) => patchesOf(watched, name).map(({ because }) => because);
+
+const SUM_OF_HALVES = `
+  function half(n) { return n / 2; }
+  function sum(n) { var s = 0; for (var i = 0; i < n; i += 1) s += half(i); return s; }
+`;
+
+test("a call is linked to its callee: what it needs of it stands in the instructions", async () => {
+  for (const native of [{ memory: "dual" }, { memory: "mprotect" }]) {
+    const watched = await expectOutput(`${SUM_OF_HALVES} print sum(1000);`, "249500\n", { native });
+    const [{ code, point, patches, because }, ...others] = patchesOf(watched, "sum");
+    assertEquals([because, others], ["linked to half", []]);
+    const placeOf = (wanted: Code) => {
+      for (const event of watched.events) {
+        if (event.kind === "compiled" && event.code === wanted) return event.offset;
+      }
+      throw new Error("unreachable");
+    };
+    const filled = (name: string) => {
+      const { after } = patches.find(({ offset }) => offset === point.holes[name])!;
+      return new DataView(after.buffer).getInt32(0, true);
+    };
+    const to = (name: string) => placeOf(code) + point.holes[name] + 4 + filled(name);
+    const [half] = codeOf(watched, "half"), { word } = half.hot.loaded;
+    assertEquals(filled("callee"), word);
+    assertEquals(filled("frame"), 4 * views.I32[word + Proto.FRAME]);
+    assertEquals(to("entry"), placeOf(half) + half.entries[0]);
+    assertEquals(to("others"), placeOf(code) + point.places.others);
+    for (const { offset, before } of patches) assertEquals(before, code.bytes.slice(offset, offset + 4));
+    assertEquals(exitsOf(watched, "sum"), 0);
+  }
+});
+
+test("links lead to the code of a function that has been compiled anew", async () => {
+  const watched = await expectSame(`
+    function of(x) { return x + 1; }
+    function sum(n, x) { var s = x; for (var i = 0; i < n; i += 1) s = of(s); return s; }
+    print [sum(500, 0), sum(500, 0.5), sum(500, 0)];`);
+  assert(codeOf(watched, "of").length > 1, "it was compiled once only");
+  assert(reasonsOf(watched, "sum").includes("of has moved"), reasonsOf(watched, "sum").join());
+});
+
+test("links to code that was evicted are taken back", async () => {
+  const text = `
+    ${
+    times(30, (i) =>
+      `function f${i}(n) { var s = 0; for (var j = 0; j < n; j += 1) s += one(j) * ${i}; return s; }`)
+  }
+    function one(n) { return n % 2; }
+    for (var r = 0; r < 40; r += 1) { ${times(30, (i) => `f${i}(30);`)} }
+    print f29(30);`;
+  const watched = await expectSame(text, { native: { cache: 20480 } });
+  const taken = watched.events.flatMap((event) =>
+    event.kind === "patched" && event.because === "one is gone" ? [event] : []
+  );
+  assert(taken.length > 0, "nothing was taken back");
+  for (const { code, patches } of taken) {
+    for (const { offset, after } of patches) assertEquals(after, code.bytes.slice(offset, offset + 4));
+  }
+});
+
+test("calls that meet other functions, or such that cannot be linked, go on as before", async () => {
+  const watched = await expectSame(`
+    function add(a, b) { return a + b; }
+    function mul(a, b) { return a * b; }
+    async function late(a, b) { return a - b; }
+    function apply(f, n) { var s = 0; for (var i = 0; i < n; i += 1) s = f(s, i); return s; }
+    print [apply(add, 200), apply(mul, 200), apply(add, 200)];
+    function all(n) { var s = 0; for (var i = 0; i < n; i += 1) s += await late(i, 1); return s; }
+    print all(300);
+    function nest(g) { return fun() { return g; }; }
+    function calls(n) { var s = 0; for (var i = 0; i < n; i += 1) s += nest(i)(); return s; }
+    print calls(300);`.replace("fun()", "function()"));
+  assertEquals(reasonsOf(watched, "apply"), ["linked to add"]);
+  assertEquals(reasonsOf(watched, "all"), ["late cannot be linked to"]);
+  assert(exitsOf(watched, "apply") < 5, `${exitsOf(watched, "apply")} exits`);
+});
+
+test("the cache of a field that was met late is filled by a patch, and the function is not compiled again", async () => {
+  const watched = await expectOutput(
+    `struct Point { x; y; }
+     function f(p, n) {
+       var s = 0;
+       for (var i = 0; i < n; i += 1) { if (i >= 900) { s = p.y; p.y = i; } }
+       return s;
+     }
+     print f(Point(1, 2), 1000);`,
+    "998\n",
+    { off: ["loops"] },
+  );
+  assertEquals(codeOf(watched, "f").length, 1);
+  assertEquals(reasonsOf(watched, "f"), ["instances of Point come by", "instances of Point come by"]);
+  const { code: { hot: { code } }, point } = patchesOf(watched, "f")[0];
+  assertEquals([OPCODES[code[point.pc] & 0xFF].name, code[point.pc + 2]], ["GET_FIELD", 0]);
+  assertEquals(exitsOf(watched, "f"), 2);
 });
 
 test("a function that does not fit the code cache is interpreted, and the program is right", async () => {

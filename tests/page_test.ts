@@ -124,13 +124,8 @@ test("holes are those of --dump=patches, and the bytes are those of --dump=code"
   const lines = (await runtime.report("native")).trim().split("\n").map((line) => JSON.parse(line));
   runtime.dispose();
   const { patches } = lines.find(({ kind }) => kind === "patches").data;
-  assertEquals(
-    made.patches.map(([offset, before, reason]) => ({ offset, before, reason: data.strings[reason] })),
-    patches.map(({ offset, before, reason }: { offset: number; before: string; reason: string }) => (
-      { offset, before: before.replaceAll(" ", "").toLowerCase(), reason }
-    )),
-  );
-  assert(made.patches.length > 0);
+  assertEquals(patchesOf(data, made), patches);
+  assertEquals(made.holes, patches.length);
   for (const { offset, after } of patches) {
     const filled = made.bytes.slice(2 * offset, 2 * offset + 8);
     assertEquals(filled, after.replaceAll(" ", "").toLowerCase());
@@ -138,6 +133,35 @@ test("holes are those of --dump=patches, and the bytes are those of --dump=code"
   const { bytes } = lines.find(({ kind }) => kind === "code").data;
   assertEquals(bytes.split(" ").length, made.bytes.length / 2);
 });
+
+test("patches of code that runs come behind the holes", async () => {
+  const { data } = await show(`function half(n) { return n / 2; }
+function sum(n) {
+    var s = 0;
+    for (var i = 0; i < n; i += 1) s += half(i);
+    return s;
+}
+for (var i = 0; i < 300; i += 1) sum(20);
+`);
+  const made = functionOf(data, "sum").compilations[0];
+  const later = patchesOf(data, made).slice(made.holes);
+  assertEquals(later.map(({ reason }) => reason.replace(/^pc \d+, /, "")), [
+    "callee: linked to half",
+    "others: linked to half",
+    "frame: linked to half",
+    "entry: linked to half",
+  ]);
+  assertEquals(later[0].before, "00 00 00 00");
+  assert(later.every(({ before, after }) => before !== after));
+});
+
+/** The patches of a compilation as --dump=patches has them. */
+function patchesOf({ strings }: PageData, { patches }: PageFunction["compilations"][number]) {
+  const spaced = (digits: string) => digits.match(/../g)!.join(" ");
+  return patches.map(([offset, before, after, reason]) => (
+    { offset, before: spaced(before), after: spaced(after), reason: strings[reason] }
+  ));
+}
 
 test("the time line has the events of --jit-log, in their order", async () => {
   const { data, stderr } = await show(PROGRAM, { jitLog: true });

@@ -27,6 +27,11 @@ const target: Target<X64Assembler, Label> = {
     asm.mov(edx, index);
     asm.jmp(qword(mem(rbx, 4 * Control.STUB_EXIT)));
   },
+  link(asm, index, pc) {
+    asm.mov(ecx, pc);
+    asm.mov(edx, index);
+    asm.jmp(qword(mem(rbx, 4 * Control.STUB_LINK)));
+  },
   round(asm, poll) {
     asm.sub(r13d, 1);
     asm.js(poll);
@@ -35,7 +40,6 @@ const target: Target<X64Assembler, Label> = {
     asm.mov(ecx, pc);
     asm.jmp(qword(mem(rbx, 4 * Control.STUB_POLL)));
   },
-  interpret: (asm) => asm.jmp(qword(mem(rbx, 4 * Control.STUB_ENTER))),
   list: listCode,
 };
 

@@ -12,8 +12,9 @@
  * last unit has beyond the end is shifted out.
  */
 
-import { Control, HEAP, LARGE_UNITS, views } from "../../core/memory.ts";
+import { Control, FRAME_WORDS, FRAMES_END, HEAP, LARGE_UNITS, views } from "../../core/memory.ts";
 import { HI_BOOL, HI_EMPTY, HI_INT64, HI_NIL, HI_STRING, Kind } from "../../core/value.ts";
+import { Proto } from "../../core/program.ts";
 import { Intrinsic } from "../../core/machine.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { finish } from "./gate.ts";
@@ -39,7 +40,10 @@ import {
   r11,
   r11b,
   r11d,
+  r12,
+  r12d,
   r14,
+  r15,
   type R32,
   type R64,
   r8,
@@ -1372,6 +1376,57 @@ function callIntrinsic(asm: Asm): void {
   fail(asm, none, edx);
 }
 
+// ---- calls -------------------------------------------------------------------------------------------------------
+
+/**
+ * Writes code that pushes the frame record of a caller, and enters the callee's window: rcx = top of the records, rdx =
+ * window, rdi = address where the caller goes on. The caller's pc and proto word are numbers or in registers. Keeps rax.
+ */
+export function pushFrame(asm: Asm, pc: number | R32, proto: number | R32): void {
+  asm.mov(dword(mem(rbx, rcx, 4)), pc as number);
+  asm.sub(r12, rbx);
+  asm.shr(r12, 2);
+  asm.mov(dword(mem(rbx, rcx, 4, 4)), r12d);
+  asm.mov(dword(mem(rbx, rcx, 4, 8)), proto as number);
+  asm.sub(rdi, r15);
+  asm.mov(dword(mem(rbx, rcx, 4, 12)), edi);
+  asm.add(ecx, FRAME_WORDS);
+  asm.mov(control(Control.FRAME_TOP), ecx);
+  asm.mov(r12, rdx);
+}
+
+/**
+ * Goes on in a callee that the call is not linked to (:call-link:). eax = its proto word, rdx = its window, r8d = how many
+ * arguments it gets, r9d = the caller's pc, rdi = address where the caller goes on. What it cannot call it leaves to the
+ * exit at r11.
+ */
+function callOther(asm: Asm): void {
+  const refused = asm.label("refused"), interpreted = asm.label("callee is interpreted");
+  asm.cmp(r8d, dword(mem(rbx, rax, 4, 4 * Proto.ARITY)));
+  asm.jne(refused);
+  asm.mov(ecx, control(Control.FRAME_TOP));
+  asm.cmp(ecx, FRAMES_END);
+  asm.jae(refused);
+  asm.mov(esi, dword(mem(rbx, rax, 4, 4 * Proto.FRAME)));
+  asm.lea(rsi, mem(rdx, rsi, 4));
+  asm.mov(r8d, control(Control.STACK_LIMIT));
+  asm.lea(r8, mem(rbx, r8, 4));
+  asm.cmp(rsi, r8);
+  asm.ja(refused);
+  asm.mov(r8d, dword(mem(r12, -8))); // the caller, and its proto word
+  asm.mov(r8d, field(r8, 1));
+  pushFrame(asm, r9d, r8d);
+  asm.mov(ecx, dword(mem(rbx, rax, 4, 4 * Proto.NATIVE)));
+  asm.test(ecx, ecx);
+  asm.je(interpreted);
+  asm.add(rcx, r15);
+  asm.jmp(rcx);
+  asm.bind(interpreted);
+  asm.jmp(qword(mem(rbx, 4 * Control.STUB_ENTER)));
+  asm.bind(refused);
+  asm.jmp(r11);
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 // ORDER routines: `concat` falls through to `append`.
@@ -1399,6 +1454,7 @@ const ROUTINES = {
   wideRemainder: wide(divide("remainder")),
   remainder,
   callIntrinsic,
+  callOther,
 } as const;
 
 /** A routine's name. */
@@ -1414,9 +1470,18 @@ export function routineAt(word: number): RoutineName | undefined {
 /** Room for the routines. */
 export const ROUTINE_BYTES = 5120;
 
+function addressOf(name: RoutineName) {
+  return qword(mem(rbx, 4 * (Control.ROUTINES + 2 * NAMES.indexOf(name))));
+}
+
+/** Goes on in a routine that does not come back. */
+export function jumpToRoutine(asm: X64Assembler, name: RoutineName): void {
+  asm.jmp(addressOf(name));
+}
+
 /** Calls a routine. */
 export function callRoutine(asm: X64Assembler, name: RoutineName): void {
-  asm.call(qword(mem(rbx, 4 * (Control.ROUTINES + 2 * NAMES.indexOf(name)))));
+  asm.call(addressOf(name));
 }
 
 /** The routines in their place. */

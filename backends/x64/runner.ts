@@ -30,6 +30,7 @@ import {
   type Code,
   type ExitCount,
   type JitEvent,
+  type PatchPoint,
   Request,
   type Runner,
   type Target,
@@ -37,6 +38,7 @@ import {
 import type { X64Assembler } from "./assembler.ts";
 import type { Label } from "./operands.ts";
 import type { Fault } from "./gate.ts";
+import { createLinks } from "./links.ts";
 import { describeFault } from "./report.ts";
 import { POLL_ROUNDS } from "./stubs.ts";
 import type { NativeWorld, Piece } from "./world.ts";
@@ -50,6 +52,8 @@ interface Installed extends Piece {
   readonly entries: Int32Array;
   /** How often each exit has been taken. */
   readonly exits: Int32Array;
+  /** By the number of the exit, the caches that are filled after it. */
+  readonly caches: ReadonlyMap<number, PatchPoint>;
   /** Exits since the last look. */
   recent: number;
   /** Whether what was to take its place had no room. */
@@ -90,6 +94,7 @@ export function createRunner(
   const bare = new Set<string>();
   /** Nanoseconds of a way out of machine code and back. */
   let exitCost: number | undefined;
+  const links = createLinks(memory, context.observe);
   const step = makeStep(opcodes);
   const stepper = makeStepper(opcodes);
   let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
@@ -107,7 +112,10 @@ export function createRunner(
       return [...all.values()];
     },
     dispose() {
-      for (const piece of installed.values()) world.remove(piece);
+      for (const piece of installed.values()) {
+        world.remove(piece);
+        links.forget(piece);
+      }
       installed.clear();
       refused.clear();
       cooling.clear();
@@ -183,6 +191,7 @@ export function createRunner(
       place,
       entries,
       exits,
+      caches: new Map(code.draft.points.map((point) => [point.exit, point])),
       recent: 0,
       isLast: false,
       compilation,
@@ -196,7 +205,9 @@ export function createRunner(
       addExits(left, old);
       moveReturns(proto, entries);
       world.remove(old);
+      links.forget(old);
     }
+    links.moved(proto);
     const microseconds = (performance.now() - begin) * 1000;
     tellBare(code);
     tell({ kind: "compiled", code, offset, address: memory.address(offset), microseconds, compilation });
@@ -231,6 +242,8 @@ export function createRunner(
     I32[proto + Proto.NATIVE] = 0;
     cooling.set(proto, COOLING_LOOKS);
     moveReturns(proto, null);
+    links.forget(piece);
+    links.moved(proto);
     tell({ kind: "evicted", code: piece.code });
   }
 
@@ -252,7 +265,7 @@ export function createRunner(
 
   /** Runs native code as long as there is some for where the machine is; gives a stop, or none to interpret. */
   function runNative(machine: Machine): number {
-    for (let entry = entryOf(machine); entry >= 0; entry = entryOf(machine)) {
+    for (let entry = entryOf(machine); entry >= 0;) {
       I32[Control.TARGET] = entry;
       I32[Control.NATIVE_BASE] = machine.base;
       gate.enter(resume);
@@ -262,8 +275,12 @@ export function createRunner(
       machine.proto = I32[Control.NATIVE_PROTO];
       switch (I32[Control.REQUEST]) {
         case Request.STEP: {
-          countExit(machine.proto, I32[Control.EXIT]);
+          const { proto } = machine, piece = installed.get(proto)!, number = I32[Control.EXIT];
+          countExit(piece, number);
+          if (count) F64[Control.EXECUTED / 2]++;
           const stop = step(machine);
+          // What has run in between may have brought the function other code.
+          if (installed.get(proto) === piece) learn(proto, piece, number);
           if (
             stop !== Stop.NONE &&
             !((stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) && becomesNative(machine, stop))
@@ -279,11 +296,27 @@ export function createRunner(
             return Stop.HOT_CALL;
           }
           break;
+        case Request.LINK:
+          entry = passCall(machine, I32[Control.EXIT]);
+          continue;
         case Request.POLL:
           return poll(machine);
       }
+      entry = entryOf(machine);
     }
     return Stop.NONE;
+  }
+
+  /** Links the call that the machine is at, if its callee has machine code; gives the entry of what does it unlinked. */
+  function passCall({ pc, base, proto }: Machine, number: number): number {
+    const piece = installed.get(proto)!, point = piece.code.draft.points[number];
+    const word = I32[pc], isFar = (word & 0xFF) === OP.CALL_FAR;
+    const window = isFar ? I32[pc + 1] : word >>> 8 & 0xFF, count = isFar ? word >>> 16 : word >>> 16 & 0xFF;
+    const callee = I32[(I32[base + 2 * window] << 1) + 1];
+    if (refused.has(callee) || I32[callee + Proto.ARITY] !== count) links.open(piece, point, callee);
+    // Others may get machine code yet: their calls are counted.
+    else if (I32[callee + Proto.NATIVE] !== 0) links.link(piece, point, callee);
+    return piece.place.offset + point.places.others;
   }
 
   /** A loop wants a look at the outside. That is a sample of where time goes, too. */
@@ -293,19 +326,29 @@ export function createRunner(
     return Stop.POLL;
   }
 
-  /** Takes note of an exit; compiles the function anew when it has exited often, and something has been learnt. */
-  function countExit(proto: number, number: number): void {
-    if (count) F64[Control.EXECUTED / 2]++;
-    const piece = installed.get(proto);
-    if (piece === undefined) return;
+  function countExit(piece: Installed, number: number): void {
     const times = ++piece.exits[number];
     if (context.observe !== undefined && (times & (times - 1)) === 0) {
       tell({ kind: "exit", code: piece.code, exit: piece.code.exits[number], count: times });
     }
+  }
+
+  /** After an exit: fills the cache that was empty, or compiles anew what has exited often, if it is known why. */
+  function learn(proto: number, piece: Installed, number: number): void {
+    const cache = piece.caches.get(number);
+    if (cache !== undefined && fillCache(piece, cache)) return;
     if (++piece.recent < PATIENCE << piece.compilation) return;
     piece.recent = 0;
     if (piece.isLast || piece.compilation >= COMPILATIONS_MAX || !hasLearnt(proto, piece.code)) return;
     compileAgain(proto, piece, isPlanned(piece));
+  }
+
+  /** Fills the cache of a field access with what the interpreter has found, if it has; gives whether it did. */
+  function fillCache(piece: Installed, point: PatchPoint): boolean {
+    const { loaded, code } = piece.code.hot, { pc } = point, at = loaded.word + Proto.CODE + pc;
+    const op = I32[at] & 0xFF;
+    if (code[pc + 2] !== 0 || (op !== OP.GET_FIELD_STRUCT && op !== OP.SET_FIELD_STRUCT)) return false;
+    return links.fill(piece, point, I32[at + 2], I32[at + 3]);
   }
 
   /** Code that does not fit the cache will not fit it next time either: the function stays with what it has. */

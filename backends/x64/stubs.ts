@@ -3,7 +3,7 @@
  * the machine's state in the control words. Where code goes when it is left for good or comes back is `runner.ts`'s.
  *
  * ```text
- *             resume                                    exit · poll · return · interpret
+ *             resume                               exit · link · poll · return · interpret
  *  gate ────► load r12 r13 r14 r15, jump to TARGET ───► store base, pc, request ────► gate
  * ```
  */
@@ -59,7 +59,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   const asm = createAssembler();
   const resume = asm.label("resume"), leave = asm.label("leave");
   const exit = asm.label("exit"), poll = asm.label("poll"), running = asm.label("of the running function");
-  const returned = asm.label("return"), interpret = asm.label("interpret");
+  const returned = asm.label("return"), interpret = asm.label("interpret"), link = asm.label("link");
 
   // What :native-promise: of templates.ts says. The gate has set rbx.
   asm.bind(resume);
@@ -93,6 +93,11 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.mov(control(Control.EXIT), edx);
   asm.mov(eax, Request.STEP);
   asm.jmp(running);
+  // The same for a call, and the number of its patch point.
+  asm.bind(link);
+  asm.mov(control(Control.EXIT), edx);
+  asm.mov(eax, Request.LINK);
+  asm.jmp(running);
   asm.bind(poll);
   asm.mov(eax, Request.POLL);
   asm.bind(running);
@@ -120,6 +125,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
     [Control.STUB_POLL, poll],
     [Control.STUB_RETURN, returned],
     [Control.STUB_ENTER, interpret],
+    [Control.STUB_LINK, link],
   ] as const).map(([word, label]) => {
     const address = memory.address(offset + offsetOf(label));
     return { word, low: Number(BigInt.asIntN(32, address)), high: Number(BigInt.asIntN(32, address >> 32n)) };

@@ -24,35 +24,39 @@
  * what may have just been stored is loaded as a whole, since a part is handed on more slowly.
  */
 
-import { Control, FRAME_WORDS, FRAMES, FRAMES_MAX, views } from "../../core/memory.ts";
+import { Control, FRAME_WORDS, FRAMES_END, views } from "../../core/memory.ts";
 import * as value from "../../core/value.ts";
 import { FutureState, isStressed } from "../../core/heap.ts";
 import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
-import type { ExitReason, Site, Template, Templates } from "../../core/backend.ts";
+import type { ExitReason, PatchPointWriter, Site, Template, Templates } from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
-import { callRoutine, type RoutineName, toDouble } from "./routines.ts";
+import { callRoutine, jumpToRoutine, pushFrame, type RoutineName, toDouble } from "./routines.ts";
 import { high, low, once, R } from "./kit.ts";
 import {
   al,
   byte,
+  disp32,
   dword,
   eax,
   ecx,
   edi,
   edx,
   esi,
+  imm32,
   imm64,
   type Label,
   mem,
   type Memory,
   qword,
+  r11,
   r12,
-  r12d,
   r13d,
   r14,
   r15,
   type R64,
+  r8d,
+  r9d,
   rax,
   rbp,
   rbx,
@@ -85,7 +89,6 @@ const {
 } = value;
 /** High words from here on, without sign, belong to no double. */
 const DOUBLE_END = value.HI_DOUBLE_END | 0;
-const FRAMES_END = FRAMES + FRAMES_MAX * FRAME_WORDS;
 
 const { I32, U8 } = views;
 
@@ -953,23 +956,35 @@ const moduleMember: X64Template = (asm, site) => {
   asm.mov(R(a), rax);
 };
 
+/**
+ * :inline-cache: The type and the place of the field stand in the instructions. Where none was seen before this was
+ * compiled they are 0, which is no type, and are patched after the first exit.
+ */
 const getField: X64Template = (asm, site) => {
-  const { a, b } = site, exit = site.exit("not-cached");
-  loadObject(asm, b, HI_STRUCT, exit);
-  asm.cmp(field(rax, 1), site.word(1));
-  asm.jne(exit);
-  asm.mov(rax, mem(rbx, rax, 8, 4 * site.word(2)));
-  asm.mov(R(a), rax);
+  const point = site.patchPoint("field", "not-cached");
+  loadObject(asm, site.b, HI_STRUCT, point.exit);
+  checkType(asm, site, point);
+  asm.mov(rax, disp32(mem(rbx, rax, 8, 4 * site.word(2))));
+  point.hole("place");
+  asm.mov(R(site.a), rax);
 };
 
 const setField: X64Template = (asm, site) => {
-  const { a, b } = site, exit = site.exit("not-cached");
-  loadObject(asm, a, HI_STRUCT, exit);
-  asm.cmp(field(rax, 1), site.word(1));
-  asm.jne(exit);
-  asm.mov(rcx, R(b));
-  asm.mov(mem(rbx, rax, 8, 4 * site.word(2)), rcx);
+  const point = site.patchPoint("field", "not-cached");
+  loadObject(asm, site.a, HI_STRUCT, point.exit);
+  checkType(asm, site, point);
+  asm.mov(rcx, R(site.b));
+  asm.mov(disp32(mem(rbx, rax, 8, 4 * site.word(2))), rcx);
+  point.hole("place");
 };
+
+/** Leaves unless the instance rax is of the cached type. */
+function checkType(asm: Asm, site: X64Site, point: PatchPointWriter<Label>): void {
+  asm.comment("is it of the cached type?");
+  asm.cmp(field(rax, 1), imm32(site.word(1)));
+  point.hole("type");
+  asm.jne(point.exit);
+}
 
 /** A struct's field by the cache as it is when this runs: it has the type that came last. */
 function getFieldOfAny(asm: Asm, site: X64Site): void {
@@ -1098,39 +1113,47 @@ function nextOfOthers(asm: Asm, site: X64Site, end: Label): void {
 /**
  * Calls a function of the program. There is no machine stack to it: the frame record keeps where native code goes on,
  * as an offset in the code cache, so that any call chain can be suspended, and left or entered at any of its frames.
+ *
+ * :call-link: A call is linked to the first callee with machine code that comes by (links.ts): what is known of it then
+ * stands in the instructions, and the last one jumps to it. Before that no callee is the linked one, since 0 is no proto
+ * word, and the call leaves. Callees that come later go the way that asks them for everything.
  */
 function callFunction(asm: Asm, site: X64Site, a = site.a): void {
-  const { b } = site, exit = site.exit("not-function");
+  const point = site.patchPoint("call"), exit = site.exit("not-function");
   loadObject(asm, a, HI_FUNCTION, exit);
   asm.mov(eax, field(rax, 1)); // its proto word
-  asm.cmp(dword(mem(rbx, rax, 4, 4 * Proto.ARITY)), b);
-  asm.jne(exit);
+  asm.comment("is it the linked callee?");
+  asm.cmp(eax, imm32(0));
+  point.hole("callee");
+  asm.jne(point.exit);
+  point.hole("others");
   asm.mov(ecx, control(Control.FRAME_TOP));
   asm.cmp(ecx, FRAMES_END);
   asm.jae(exit);
   asm.lea(rdx, mem(r12, 8 * (a + 1))); // the callee's window
-  asm.mov(esi, dword(mem(rbx, rax, 4, 4 * Proto.FRAME)));
-  asm.lea(rsi, mem(rdx, rsi, 4));
+  asm.comment("rsi = where the window of the linked callee ends");
+  asm.lea(rsi, disp32(mem(rdx)));
+  point.hole("frame");
   asm.mov(edi, control(Control.STACK_LIMIT));
   asm.lea(rdi, mem(rbx, rdi, 4));
   asm.cmp(rsi, rdi);
   asm.ja(exit);
-  asm.mov(dword(mem(rbx, rcx, 4)), site.nextPc);
-  asm.sub(r12, rbx);
-  asm.shr(r12, 2);
-  asm.mov(dword(mem(rbx, rcx, 4, 4)), r12d);
-  asm.mov(dword(mem(rbx, rcx, 4, 8)), site.proto);
-  asm.lea(rsi, rip(site.next));
-  asm.sub(rsi, r15);
-  asm.mov(dword(mem(rbx, rcx, 4, 12)), esi);
-  asm.add(ecx, FRAME_WORDS);
-  asm.mov(control(Control.FRAME_TOP), ecx);
-  asm.mov(r12, rdx);
-  asm.mov(ecx, dword(mem(rbx, rax, 4, 4 * Proto.NATIVE)));
-  asm.test(ecx, ecx);
-  asm.je(site.interpret);
-  asm.add(rcx, r15);
-  asm.jmp(rcx);
+  asm.lea(rdi, rip(site.next));
+  pushFrame(asm, site.nextPc, site.proto);
+  asm.comment("go on in the linked callee");
+  asm.jmp(point.exit);
+  point.hole("entry");
+  site.outside(() => {
+    point.place("others");
+    asm.mov(eax, low(a));
+    asm.mov(eax, field(rax, 1));
+    asm.lea(rdx, mem(r12, 8 * (a + 1)));
+    asm.mov(r8d, site.b);
+    asm.mov(r9d, site.nextPc);
+    asm.lea(rdi, rip(site.next));
+    asm.lea(r11, rip(exit));
+    jumpToRoutine(asm, "callOther");
+  });
 }
 
 /** Pops the frame record; goes on in the caller's native code, or in the interpreter if it has none. */
@@ -1428,7 +1451,7 @@ export const TEMPLATES = {
   // Jumps backward count for it.
   LOOP() {},
 
-  CALL: "exit",
+  CALL: (asm, site) => callFunction(asm, site),
   CALL_FUNCTION: (asm, site) => callFunction(asm, site),
   CALL_STRUCT: callStruct,
   // Natives that backends know are done here, all others by the interpreter.
@@ -1558,11 +1581,11 @@ export const TEMPLATES = {
   SET_INDEX_K_ARRAY: setIndex("array", "constant"),
   SET_INDEX_K_MAP: setIndex("map", "constant"),
   SET_INDEX_K_ANY: setIndex("any", "constant"),
-  GET_FIELD: "exit",
+  GET_FIELD: getField,
   GET_FIELD_STRUCT: getField,
   GET_FIELD_MODULE: moduleMember,
   GET_FIELD_ANY: getFieldOfAny,
-  SET_FIELD: "exit",
+  SET_FIELD: setField,
   SET_FIELD_STRUCT: setField,
   // Members of modules are read only, so no program gets this form.
   SET_FIELD_MODULE: "exit",
