@@ -513,23 +513,20 @@ export function checkCode(code: Code): void {
   const { draft, bytes } = code, before = draft.bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length !== before.length) throw new Error(`${bytes.length} bytes were made of ${before.length}`);
-  // Holes are in the order of their offsets; between them, nothing has changed.
-  let at = 0;
+  const expected = before.slice(), wanted = new DataView(expected.buffer);
   for (const { offset, size, end, label } of draft.fixups) {
     const distance = size === 1 ? view.getInt8(offset) : view.getInt32(offset, true);
     if (end + distance !== draft.labels[label]) {
       throw new Error(`The hole at ${offset} leads to ${end + distance}, not to ${draft.labels[label]}`);
     }
-    checkSame(at, offset);
-    at = offset + size;
+    if (size === 1) wanted.setInt8(offset, distance);
+    else wanted.setInt32(offset, distance, true);
   }
-  checkSame(at, bytes.length);
-
-  function checkSame(from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      if (bytes[i] !== before[i]) throw new Error(`The byte at ${i}, which is in no hole, has changed`);
-    }
-  }
+  // This is done for all code, so it goes in steps of four bytes as long as it can.
+  let at = 0;
+  while (at + 4 <= bytes.length && view.getInt32(at) === wanted.getInt32(at)) at += 4;
+  while (at < bytes.length && bytes[at] === expected[at]) at++;
+  if (at < bytes.length) throw new Error(`The byte at ${at}, which is in no hole, has changed`);
 }
 
 function count(n: number, noun: string): string {
