@@ -511,23 +511,31 @@ export function checkDraft(draft: Draft): void {
  */
 export function checkCode(code: Code): void {
   const { draft, bytes } = code, before = draft.bytes;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes), old = viewOf(before);
   if (bytes.length !== before.length) throw new Error(`${bytes.length} bytes were made of ${before.length}`);
-  const expected = before.slice(), wanted = new DataView(expected.buffer);
+  // Holes are in the order of their offsets; between them, nothing has changed.
+  let at = 0;
   for (const { offset, size, end, label } of draft.fixups) {
     const distance = size === 1 ? view.getInt8(offset) : view.getInt32(offset, true);
     if (end + distance !== draft.labels[label]) {
       throw new Error(`The hole at ${offset} leads to ${end + distance}, not to ${draft.labels[label]}`);
     }
-    if (size === 1) wanted.setInt8(offset, distance);
-    else wanted.setInt32(offset, distance, true);
+    checkSame(at, offset);
+    at = offset + size;
   }
-  // This is done for all code, so it goes in steps of four bytes as long as it can.
-  let at = 0;
-  while (at + 4 <= bytes.length && view.getInt32(at) === wanted.getInt32(at)) at += 4;
-  while (at < bytes.length && bytes[at] === expected[at]) at++;
-  if (at < bytes.length) throw new Error(`The byte at ${at}, which is in no hole, has changed`);
+  checkSame(at, bytes.length);
+
+  /** All code is looked at, so this takes four bytes at a time while they are the same. */
+  function checkSame(from: number, to: number): void {
+    let at = from;
+    while (at + 4 <= to && view.getInt32(at) === old.getInt32(at)) at += 4;
+    for (; at < to; at++) {
+      if (bytes[at] !== before[at]) throw new Error(`The byte at ${at}, which is in no hole, has changed`);
+    }
+  }
 }
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 function count(n: number, noun: string): string {
   return `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
