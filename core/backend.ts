@@ -180,11 +180,18 @@ export interface LoopPlan {
   /** The home of each register for each type, -1 for none. */
   readonly homes: Readonly<Record<NumberType, Int8Array>>;
   /** What is known before the instruction of this index; null if nothing leads there. */
-  before(index: number): Uint8Array | null;
+  before(index: number): readonly number[] | null;
+  /** What is known while it is written: its operands are where the template takes them. */
+  during(index: number, template: LoopTemplate, before: readonly number[]): readonly number[];
   /** What is known behind it, on the way that jumps or the other one. */
-  after(index: number, template: LoopTemplate | null, before: Uint8Array, jumps: boolean): Uint8Array;
+  after(
+    index: number,
+    template: LoopTemplate | null,
+    before: readonly number[],
+    jumps: boolean,
+  ): readonly number[];
   /** How the instruction is written if this is known; null for the way it is written elsewhere. */
-  templateAt(index: number, state: Uint8Array): LoopTemplate | null;
+  templateAt(index: number, state: readonly number[]): LoopTemplate | null;
   /** Whether the value that a register has before the instruction of this index may still be read. */
   isLive(index: number, register: number): boolean;
 }

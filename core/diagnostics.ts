@@ -364,9 +364,9 @@ export interface Diagnostic {
 /** Who is at work: set by the driver, stamped on every diagnostic. */
 export interface Blame {
   /** The pass at work. */
-  pass?: string;
+  readonly pass?: string;
   /** The plugin that it belongs to, if not to the core. */
-  plugin?: string;
+  readonly plugin?: string;
 }
 
 /** Collects diagnostics. */
@@ -378,7 +378,7 @@ export interface Diagnostics {
   /** Whether errors have been dropped, so that a pass may as well stop. */
   readonly full: boolean;
   /** Who is at work now. */
-  readonly blame: Blame;
+  blame: Blame;
   /** Reports a message of the built-in table; the result is there for adding notes. */
   report<Code extends DiagnosticCode>(
     code: Code,
@@ -428,32 +428,40 @@ function textOf(def: MessageDef, details: readonly unknown[]): string {
  * fill the memory or the screen, and warnings cannot crowd out an error.
  */
 export function createDiagnostics(limit = 50): Diagnostics {
-  const items: Diagnostic[] = [];
-  const blame: Blame = {};
-  let errors = 0, others = 0;
-  return {
-    items,
-    blame,
-    get errorCount() {
-      return errors;
-    },
-    get full() {
-      return errors > limit;
-    },
-    report(code, span, ...details) {
-      const diagnostic = makeDiagnostic(code, DIAGNOSTICS[code], span, details, blame);
-      this.add(diagnostic);
-      return diagnostic;
-    },
-    add(diagnostic) {
-      const count = diagnostic.severity === "error" ? ++errors : ++others;
-      if (count <= limit) items.push(diagnostic);
-      else if (count === limit + 1 && diagnostic.severity === "error") {
-        const { source, start, end } = diagnostic;
-        items.push(makeDiagnostic("U0100", DIAGNOSTICS.U0100, source && { source, start, end }, [], blame));
-      }
-    },
-  };
+  return new Collector(limit);
+}
+
+class Collector implements Diagnostics {
+  readonly items: Diagnostic[] = [];
+  blame: Blame = {};
+  errorCount = 0;
+  private others = 0;
+
+  constructor(private readonly limit: number) {}
+
+  get full(): boolean {
+    return this.errorCount > this.limit;
+  }
+
+  report<Code extends DiagnosticCode>(
+    code: Code,
+    span: Span | null,
+    ...details: DetailsOf<(typeof DIAGNOSTICS)[Code]>
+  ): Diagnostic {
+    const diagnostic = makeDiagnostic(code, DIAGNOSTICS[code], span, details, this.blame);
+    this.add(diagnostic);
+    return diagnostic;
+  }
+
+  add(diagnostic: Diagnostic): void {
+    const { items, limit, blame } = this;
+    const count = diagnostic.severity === "error" ? ++this.errorCount : ++this.others;
+    if (count <= limit) items.push(diagnostic);
+    else if (count === limit + 1 && diagnostic.severity === "error") {
+      const { source, start, end } = diagnostic;
+      items.push(makeDiagnostic("U0100", DIAGNOSTICS.U0100, source && { source, start, end }, [], blame));
+    }
+  }
 }
 
 // ---- Rendering ------------------------------------------------------------------------------------------------------

@@ -532,7 +532,7 @@ export function checkDraft(draft: Draft): void {
  */
 export function checkCode(code: Code): void {
   const { draft, bytes } = code, before = draft.bytes;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes), old = viewOf(before);
   if (bytes.length !== before.length) throw new Error(`${bytes.length} bytes were made of ${before.length}`);
   // Holes are in the order of their offsets; between them, nothing has changed.
   let at = 0;
@@ -546,12 +546,17 @@ export function checkCode(code: Code): void {
   }
   checkSame(at, bytes.length);
 
+  /** All code is looked at, so this takes four bytes at a time while they are the same. */
   function checkSame(from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      if (bytes[i] !== before[i]) throw new Error(`The byte at ${i}, which is in no hole, has changed`);
+    let at = from;
+    while (at + 4 <= to && view.getInt32(at) === old.getInt32(at)) at += 4;
+    for (; at < to; at++) {
+      if (bytes[at] !== before[at]) throw new Error(`The byte at ${at}, which is in no hole, has changed`);
     }
   }
 }
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 function count(n: number, noun: string): string {
   return `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;

@@ -335,8 +335,7 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
   passes.forEach(({ pass, plugin }, index) => {
     const event: PassEvent = { pass: pass.name, plugin, path: source.path };
     options.notify("passStart", event, diagnostics);
-    diagnostics.blame.pass = pass.name;
-    if (plugin !== CORE) diagnostics.blame.plugin = plugin;
+    diagnostics.blame = plugin === CORE ? { pass: pass.name } : { pass: pass.name, plugin };
     const started = performance.now();
     guard(pass.name, plugin, () => {
       artifact = pass.run(artifact, cx);
@@ -354,8 +353,7 @@ function drive(options: DriverOptions, beginning: Beginning, cx: PassContext): A
       }
       if (isDumping) guard(pass.name, plugin, () => dumpAt(index));
     }
-    delete diagnostics.blame.pass;
-    delete diagnostics.blame.plugin;
+    diagnostics.blame = {};
     options.notify("passEnd", { ...event, milliseconds, kind, artifact }, diagnostics);
     if (diagnostics.errorCount > 0) throw new CompileFailure(diagnostics.items);
   });

@@ -15,6 +15,7 @@ import type {
   LoopTemplate,
   NumberType,
   Outside,
+  Place,
   Site,
   Target,
 } from "../core/backend.ts";
@@ -53,6 +54,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   const indexAt = new Map(instructions.map(({ pc }, index) => [pc, index]));
   const head = plan.first === 0 ? -1 : instructions[plan.first - 1].pc;
   const labels = new Map<number, L>();
+  const work: Work<L> = { plan, way, leave, leaveAtHead, stands };
   for (let index = plan.first; index <= plan.last; index++) labels.set(index, asm.label());
 
   begin("loop", plan.head);
@@ -69,7 +71,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   }
 
   /** The registers of which something is true, with the homes that their types have. */
-  function each(state: Uint8Array, wanted: (state: number, register: number) => boolean) {
+  function each(state: readonly number[], wanted: (state: number, register: number) => boolean) {
     const found: { register: number; type: NumberType; home: number; state: number }[] = [];
     state.forEach((code, register) => {
       if (!wanted(code, register)) return;
@@ -80,7 +82,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   }
 
   /** The stores and loads that the way from one state to an instruction takes. */
-  function changes(from: Uint8Array, index: number) {
+  function changes(from: readonly number[], index: number) {
     const isInside = index >= plan.first && index <= plan.last;
     const to = isInside ? plan.before(index) : null;
     const stores = each(
@@ -109,7 +111,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   }
 
   /** Where a jump with this state behind it leads to, so that all is right at the instruction. */
-  function way(from: Uint8Array, index: number, pc: number): L {
+  function way(from: readonly number[], index: number, pc: number): L {
     const made = changes(from, index);
     if (made.isEmpty) return labelOf(index);
     const label = asm.label();
@@ -121,7 +123,7 @@ export function writeLoop<A extends Assembler<L>, L>(
     return label;
   }
 
-  function writeInstruction(index: number, state: Uint8Array): void {
+  function writeInstruction(index: number, state: readonly number[]): void {
     const instruction = instructions[index], { pc, row, to } = instruction;
     begin("instruction", pc);
     asm.bind(labels.get(index)!);
@@ -148,7 +150,9 @@ export function writeLoop<A extends Assembler<L>, L>(
         loads: [],
         isEmpty: false,
       });
-      const site = siteOf(index, template, state, jumped ?? passed);
+      const destined = to < 0 ? index : destination(to), facts = factsOf(instruction);
+      const after = jumped ?? passed;
+      const site = new InstructionSite(work, index, instruction, destined, facts, template, state, after);
       take(template, state, index, site);
       template.write(asm, site);
     }
@@ -158,7 +162,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   }
 
   /** Checks the types that are not known, and brings to their homes what has some. */
-  function take(template: LoopTemplate, state: Uint8Array, index: number, site: LoopSite<L>): void {
+  function take(template: LoopTemplate, state: readonly number[], index: number, site: LoopSite<L>): void {
     for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, instructions[index]), known = TYPES[state[register] & TYPE];
       if (known !== null && known !== type) target.jump(asm, site.exit());
@@ -169,68 +173,116 @@ export function writeLoop<A extends Assembler<L>, L>(
     }
   }
 
-  function siteOf(
-    index: number,
-    template: LoopTemplate,
-    before: Uint8Array,
-    after: Uint8Array,
-  ): LoopSite<L> {
-    const instruction = instructions[index], { pc, a, b, c, to } = instruction;
-    // While it is written, its operands are where `takes` has brought them.
-    const during = plan.after(index, { ...template, gives: {} }, before, true);
-    let plain: L | null = null;
-    const leave = (undo?: () => void): L => {
-      const label = asm.label();
-      stands("back", pc, () => {
-        asm.bind(label);
-        undo?.();
-        if (count) target.count(asm, -1);
-        write({
-          // As it was before: an operand known to be of another type is not in the home that it is taken from.
-          stores: each(before, (state, register) => (state & DIRTY) !== 0 && isLive(index, register)),
-          loads: [],
-          isEmpty: false,
-        });
-        target.jump(asm, index === plan.first ? first : labelAt(pc));
+  /** Where a guard of an instruction leads to: back to the first version, where the instruction is done again. */
+  function leave(index: number, before: readonly number[], undo?: () => void): L {
+    const label = asm.label(), pc = pcOf(index);
+    stands("back", pc, () => {
+      asm.bind(label);
+      undo?.();
+      if (count) target.count(asm, -1);
+      write({
+        // As it was before: an operand known to be of another type is not in the home that it is taken from.
+        stores: each(before, (state, register) => (state & DIRTY) !== 0 && isLive(index, register)),
+        loads: [],
+        isEmpty: false,
       });
-      return label;
-    };
-    const destined = to < 0 ? index : destination(to), facts = factsOf(instruction);
-    return {
-      a,
-      b,
-      c,
-      word: (index) => facts.word(index),
-      constant: (n) => facts.constant(n),
-      nextPc: facts.nextPc,
-      get target() {
-        return way(after, destined, pc);
-      },
-      backward: to >= 0 && to <= pc,
-      home(register) {
-        const type = TYPES[during[register] & TYPE];
-        return type === null || !(during[register] & HOME) ? -1 : homes[type][register];
-      },
-      known: (register) => TYPES[during[register] & TYPE],
-      gives(place) {
-        const code = after[registerAt(place, instruction)], type = TYPES[code & TYPE];
-        return { type, home: type === null ? -1 : homes[type][registerAt(place, instruction)] };
-      },
-      exit: (undo) => undo === undefined ? plain ??= leave() : leave(undo),
-      poll() {
-        const label = asm.label("poll");
-        stands("poll", pc, () => {
-          asm.bind(label);
-          write({
-            stores: each(after, (state, register) => (state & DIRTY) !== 0 && isLive(plan.first, register)),
-            loads: [],
-            isEmpty: false,
-          });
-          poll(head);
-        });
-        return label;
-      },
-      outside: (write) => stands("detour", pc, write),
-    };
+      target.jump(asm, index === plan.first ? first : labelAt(pc));
+    });
+    return label;
+  }
+
+  /** Where a jump to the head leads to when it is time for a look at the outside. */
+  function leaveAtHead(after: readonly number[], pc: number): L {
+    const label = asm.label("poll");
+    stands("poll", pc, () => {
+      asm.bind(label);
+      write({
+        stores: each(after, (state, register) => (state & DIRTY) !== 0 && isLive(plan.first, register)),
+        loads: [],
+        isEmpty: false,
+      });
+      poll(head);
+    });
+    return label;
+  }
+}
+
+/** What the sites of a loop share. */
+interface Work<L> {
+  readonly plan: LoopPlan;
+  way(from: readonly number[], index: number, pc: number): L;
+  leave(index: number, before: readonly number[], undo?: () => void): L;
+  leaveAtHead(after: readonly number[], pc: number): L;
+  readonly stands: Surroundings<never, L>["stands"];
+}
+
+/** An instruction of the second version in the hands of its template. */
+class InstructionSite<L> implements LoopSite<L> {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly nextPc: number;
+  readonly backward: boolean;
+  /** What is known while it is written. */
+  private readonly during: readonly number[];
+  private plain: L | null = null;
+
+  constructor(
+    private readonly work: Work<L>,
+    private readonly index: number,
+    private readonly instruction: Decoded,
+    /** Index of the instruction that it jumps to; its own if it does not jump. */
+    private readonly destination: number,
+    private readonly facts: Pick<Site<L>, "word" | "constant" | "nextPc">,
+    template: LoopTemplate,
+    private readonly before: readonly number[],
+    private readonly after: readonly number[],
+  ) {
+    const { a, b, c, pc, to } = instruction;
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.nextPc = facts.nextPc;
+    this.backward = to >= 0 && to <= pc;
+    this.during = work.plan.during(index, template, before);
+  }
+
+  word(index: number): number {
+    return this.facts.word(index);
+  }
+
+  constant(n: number): { readonly low: number; readonly high: number } {
+    return this.facts.constant(n);
+  }
+
+  get target(): L {
+    return this.work.way(this.after, this.destination, this.instruction.pc);
+  }
+
+  home(register: number): number {
+    const code = this.during[register], type = TYPES[code & TYPE];
+    return type === null || !(code & HOME) ? -1 : this.work.plan.homes[type][register];
+  }
+
+  known(register: number): NumberType | null {
+    return TYPES[this.during[register] & TYPE];
+  }
+
+  gives(place: Place): { readonly type: NumberType | null; readonly home: number } {
+    const register = registerAt(place, this.instruction), type = TYPES[this.after[register] & TYPE];
+    return { type, home: type === null ? -1 : this.work.plan.homes[type][register] };
+  }
+
+  exit(undo?: () => void): L {
+    const { work, index, before } = this;
+    return undo === undefined ? this.plain ??= work.leave(index, before) : work.leave(index, before, undo);
+  }
+
+  poll(): L {
+    return this.work.leaveAtHead(this.after, this.instruction.pc);
+  }
+
+  outside(write: () => void): void {
+    this.work.stands("detour", this.instruction.pc, write);
   }
 }

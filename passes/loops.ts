@@ -69,8 +69,8 @@ const INT = 1, DOUBLE = 2, ENTRY = 16;
 export const TYPES: readonly (NumberType | null)[] = [null, "int", "double"];
 const codeOf = (type: NumberType | null) => type === "int" ? INT : type === "double" ? DOUBLE : 0;
 
-/** States of all registers before an instruction. */
-type State = Uint8Array;
+/** States of all registers before an instruction; a plain array, since one of bytes takes far longer to make. */
+type State = number[];
 
 /** What is true whichever of two ways led here. */
 function meet(x: number, y: number): number {
@@ -217,7 +217,7 @@ function givesOf(template: LoopTemplate): readonly (readonly [Place, Gift])[] {
 /** The template that an instruction has in a given state; null if it is written as outside of such loops. */
 export function templateFor(
   each: Decoded,
-  state: State,
+  state: readonly number[],
   word: number,
   templates: LoopTemplates,
 ): LoopTemplate | null {
@@ -250,7 +250,7 @@ function planLoop(
     int: new Int32Array(registers),
     double: new Int32Array(registers),
   };
-  let states = new Map<number, State>(), others = 0, quick = 0;
+  let states: (State | undefined)[] = [], others = 0, quick = 0;
 
   const plan: LoopPlan = {
     head: instructions[first].pc,
@@ -258,14 +258,15 @@ function planLoop(
     last,
     instructions,
     homes,
-    before: (index) => states.get(index) ?? null,
+    before: (index) => states[index] ?? null,
+    during,
     after,
     templateAt: (index, state) => templateFor(instructions[index], state, word, templates),
     isLive: liveness.isLive,
   };
 
   // Types first, for which no home is needed; then the homes of those that are used most; then where they hold.
-  let start: State = new Uint8Array(registers);
+  let start: State = new Array(registers).fill(0);
   if (head >= 0) {
     start.fill(ENTRY);
     run(start);
@@ -300,17 +301,18 @@ function planLoop(
 
   /** One round from the head, in the order of the code; gives what holds at all ways back to the head. */
   function run(start: State): State | null {
-    states = new Map([[first, start.slice()]]);
+    states = [];
+    states[first] = start.slice();
     uses.int.fill(0);
     uses.double.fill(0);
     others = quick = 0;
     let back: State | null = null;
     const flow = (to: number, state: State) => {
       if (to === head) back = joined(back, state, first);
-      else if (to >= first && to <= last) states.set(to, joined(states.get(to) ?? null, state, to));
+      else if (to >= first && to <= last) states[to] = joined(states[to] ?? null, state, to);
     };
     for (let index = first; index <= last; index++) {
-      const state = states.get(index);
+      const state = states[index];
       if (state === undefined) continue;
       const each = instructions[index];
       const template = plan.templateAt(index, state);
@@ -321,12 +323,12 @@ function planLoop(
     return back;
   }
 
-  /** What two ways to an instruction have in common; what nobody reads from there on is not known. */
-  function joined(one: State | null, other: State, index: number): State {
-    const both = new Uint8Array(registers);
+  /** What a way to an instruction has in common with those before; what nobody reads from there on is not known. */
+  function joined(before: State | null, way: State, index: number): State {
+    const both = before ?? way.slice();
     for (let register = 0; register < registers; register++) {
-      if (!liveness.isLive(index, register)) continue;
-      both[register] = one === null ? other[register] : meet(one[register], other[register]);
+      if (!liveness.isLive(index, register)) both[register] = 0;
+      else if (before !== null) both[register] = meet(before[register], way[register]);
     }
     return both;
   }
@@ -347,24 +349,35 @@ function planLoop(
     }
   }
 
-  /** The state behind an instruction, on the way that jumps or on the way that does not. */
-  function after(index: number, template: LoopTemplate | null, before: State, jumps: boolean): State {
-    const each = instructions[index], { row, a } = each, state = before.slice();
-    if (template === null) {
-      // All slots are up to date before, and no home holds after: what is called may use any register.
-      for (let register = 0; register < registers; register++) state[register] &= ~(HOME | DIRTY);
-      const { A } = row.operands;
-      if (A === "dst" || A === "window") state[a] = 0;
-      if (A === "window") state.fill(0, a);
-      if (A === "iterator") state.fill(0, a + 1, a + 3);
-      return state;
-    }
+  /** The state while an instruction is written: its operands are where `takes` has brought them. */
+  function during(index: number, template: LoopTemplate, before: readonly number[]): State {
+    const each = instructions[index], state = before.slice();
     for (const place of template.slots ?? []) state[registerAt(place, each)] &= ~DIRTY;
     for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, each);
       if ((state[register] & TYPE) !== codeOf(type)) state[register] = codeOf(type) | state[register] & ENTRY;
       if (homes[type][register] >= 0) state[register] |= HOME;
     }
+    return state;
+  }
+
+  /** The state behind an instruction, on the way that jumps or on the way that does not. */
+  function after(
+    index: number,
+    template: LoopTemplate | null,
+    before: readonly number[],
+    jumps: boolean,
+  ): State {
+    const each = instructions[index], { row, a } = each;
+    if (template === null) {
+      // All slots are up to date before, and no home holds after: what is called may use any register.
+      const state = before.map((code) => code & ~(HOME | DIRTY)), { A } = row.operands;
+      if (A === "dst" || A === "window") state[a] = 0;
+      if (A === "window") state.fill(0, a);
+      if (A === "iterator") state.fill(0, a + 1, a + 3);
+      return state;
+    }
+    const state = during(index, template, before);
     if (template.givesOnJump && !jumps) return state;
     for (const [place, gift] of givesOf(template)) {
       const register = registerAt(place, each);

@@ -57,6 +57,13 @@ interface Work<A extends Assembler<L>, L> {
   readonly points: PatchPoint[];
 }
 
+/** An exit that an instruction has asked for, and the one before it. */
+interface Asked<L> {
+  readonly reason: ExitReason;
+  readonly label: L;
+  readonly before: Asked<L> | null;
+}
+
 /** An instruction in the hands of its template. */
 class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
   readonly a: number;
@@ -65,11 +72,8 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
   readonly proto: number;
   readonly nextPc: number;
   readonly backward: boolean;
-  /** Apart from the others, so that templates can take it out of the site. */
-  readonly exit = (reason: ExitReason): L => this.exitFor(reason);
-  /** The exits that have been asked for. */
-  private readonly reasons: ExitReason[] = [];
-  private readonly labels: L[] = [];
+  /** The exits that have been asked for, the last one first. */
+  private asked: Asked<L> | null = null;
 
   constructor(
     private readonly work: Work<A, L>,
@@ -86,6 +90,14 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
     this.backward = to >= 0 && to <= pc;
   }
 
+  /**
+   * For templates that take it out of the site. Made anew each time: were it kept in the site, to which it leads back,
+   * V8's collector of young objects would take all sites for alive, with everything that they lead to.
+   */
+  get exit(): (reason: ExitReason) => L {
+    return (reason) => this.exitFor(reason);
+  }
+
   word(index: number): number {
     return this.work.code[this.instruction.pc + 1 + index];
   }
@@ -95,12 +107,12 @@ class InstructionSite<A extends Assembler<L>, L> implements Site<L> {
   }
 
   private exitFor(reason: ExitReason): L {
-    const known = this.reasons.indexOf(reason);
-    if (known >= 0) return this.labels[known];
+    for (let known = this.asked; known !== null; known = known.before) {
+      if (known.reason === reason) return known.label;
+    }
     const { asm, exits, pieces } = this.work, { pc } = this.instruction;
     const label = asm.label(reason), exit = exits.length;
-    this.reasons.push(reason);
-    this.labels.push(label);
+    this.asked = { reason, label, before: this.asked };
     exits.push({ pc, reason });
     pieces.push({ kind: "exit", pc, exit, label, to: pc, write: null });
     return label;

@@ -97,10 +97,9 @@ Deno.test("createDiagnostics() keeps a bounded number, and errors apart from war
 
 Deno.test("createDiagnostics() stamps who is at work", () => {
   const diagnostics = createDiagnostics();
-  diagnostics.blame.pass = "parse";
+  diagnostics.blame = { pass: "parse" };
   const first = diagnostics.report("U0111", null);
-  delete diagnostics.blame.pass;
-  diagnostics.blame.plugin = "power";
+  diagnostics.blame = { plugin: "power" };
   const second = diagnostics.report("U0111", null);
   assertEquals([first.pass, first.plugin, second.pass, second.plugin], [
     "parse",

@@ -357,14 +357,14 @@ function mixedDoubles(operation: DoubleOperation, second: Second): Template {
 }
 
 /** The forms for types that change: what is known of them here decides. */
-function anyArithmetic(operation: DoubleOperation, ints: Template | null, second: Second): Row {
+function anyArithmetic(operation: DoubleOperation, ints: Row, second: Second): Row {
   const asDoubles = doubles(operation, second), mixed = mixedDoubles(operation, second);
   return (facts) => {
     const x = facts.known("b");
     const isInt = second === "constant" ? isIntConstant(facts, "c") : facts.known("c") === "int";
     const isDouble = second === "constant" ? isDoubleConstant(facts, "c") : facts.known("c") === "double";
     if (x === null || !isInt && !isDouble) return null;
-    if (x === "int" && isInt) return ints;
+    if (x === "int" && isInt) return typeof ints === "function" ? ints(facts) : ints;
     return x === "double" && isDouble ? asDoubles : mixed;
   };
 }
@@ -464,11 +464,14 @@ function equalAny(condition: "e" | "ne", second: Second): Row {
   };
 }
 
+/** Only if that is true of what is known. */
+const when = (accepts: (facts: LoopFacts) => boolean, template: Template): Row => (facts) =>
+  accepts(facts) ? template : null;
+
 /** Only with a constant of the type that the template is for. */
-const withInt = (place: Place, template: Template): Row => (facts) =>
-  isIntConstant(facts, place) ? template : null;
-const withDouble = (place: Place, template: Template): Row => (facts) =>
-  isDoubleConstant(facts, place) ? template : null;
+const withInt = (place: Place, template: Template) => when((facts) => isIntConstant(facts, place), template);
+const withDouble = (place: Place, template: Template) =>
+  when((facts) => isDoubleConstant(facts, place), template);
 
 /** Jumps on a boolean, or on an integer, of which 0 alone is false. */
 function jumpOnTruth(condition: "e" | "ne"): Row {
@@ -597,13 +600,10 @@ const arithmetic = <N extends string>(
   [`${name}_II`]: ints("register"),
   [`${name}_FF`]: doubles(operation, "register"),
   [`${name}_ANY`]: anyArithmetic(operation, ints("register"), "register"),
-  [`${name}_K_II`]: (facts) => accepts(facts) ? ints("constant") : null,
+  [`${name}_K_II`]: when(accepts, ints("constant")),
   [`${name}_K_FF`]: withDouble("c", doubles(operation, "constant")),
-  [`${name}_K_ANY`]: (facts) =>
-    anyRow(anyArithmetic(operation, accepts(facts) ? ints("constant") : null, "constant"), facts),
+  [`${name}_K_ANY`]: anyArithmetic(operation, when(accepts, ints("constant")), "constant"),
 });
-
-const anyRow = (row: Row, facts: LoopFacts): Template | null => typeof row === "function" ? row(facts) : row;
 
 const comparison = (
   name: string,
@@ -732,7 +732,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   ...arithmetic("MUL", "mulsd", multiplyInts),
   ...arithmetic("DIV", "divsd", (second) => divideInts("quotient", second), isDivisor),
   MOD_II: divideInts("remainder", "register"),
-  MOD_K_II: (facts) => isDivisor(facts) ? divideInts("remainder", "constant") : null,
+  MOD_K_II: when(isDivisor, divideInts("remainder", "constant")),
   NEG: negation,
 
   JUMP: { write: takeJump },
@@ -806,9 +806,9 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   },
 
   GET_INDEX_ARRAY: getItem("register"),
-  GET_INDEX_K_ARRAY: (facts) => isIndex(facts, "c") ? getItem("constant") : null,
+  GET_INDEX_K_ARRAY: when((facts) => isIndex(facts, "c"), getItem("constant")),
   SET_INDEX_ARRAY: setItem("register"),
-  SET_INDEX_K_ARRAY: (facts) => isIndex(facts, "b") ? setItem("constant") : null,
+  SET_INDEX_K_ARRAY: when((facts) => isIndex(facts, "b"), setItem("constant")),
   GET_FIELD_STRUCT: {
     slots: ["b"],
     gives: { a: "wanted" },
