@@ -383,6 +383,10 @@ export const Request = {
   CALL: 3,
   /** A loop has run for a while. */
   POLL: 4,
+  /** A native is called with arguments that it takes; the code goes on behind the call. */
+  NATIVE: 5,
+  /** Something else is called, whatever it is; the code goes on behind the call, too. */
+  VALUE: 6,
 } as const;
 /** One of {@linkcode Request}. */
 export type Request = (typeof Request)[keyof typeof Request];
