@@ -426,6 +426,10 @@ export const Request = {
   POLL: 4,
   /** A call is to be linked to its callee. */
   LINK: 5,
+  /** A native is called with arguments that it takes; the code goes on behind the call. */
+  NATIVE: 6,
+  /** Something else is called, whatever it is; the code goes on behind the call, too. */
+  VALUE: 7,
 } as const;
 /** One of {@linkcode Request}. */
 export type Request = (typeof Request)[keyof typeof Request];

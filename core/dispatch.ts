@@ -197,37 +197,80 @@ ${writeCases(rows)}
 //# sourceURL=unnarize:dispatch${options.count ? "-counting" : ""}`;
 }
 
-/** The word or number that an operand of the kind `kind` means, given its bits. */
-function operandOf(machine: Machine, kind: OperandKind | undefined, bits: number): number {
+/** What an operand is counted from. */
+const Origin = { NOTHING: 0, WINDOW: 1, CONSTANTS: 2, ZERO: 3 } as const;
+
+/** How a row's operands are decoded, in numbers, since steps are what programs begin with and what exits cost. */
+interface Decoding {
+  readonly exec: Exec;
+  readonly swapped: boolean;
+  /** The {@linkcode Origin} of each operand. */
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  /** How far the word is shifted for the second operand, to the left and back to the right. */
+  readonly left: number;
+  readonly right: number;
+  /** Whether that operand has a sign. */
+  readonly signed: boolean;
+}
+
+function decodingOf({ exec, swapped = false, operands: { A, B, C, Bx, sBx } }: OpcodeDef): Decoding {
+  const wide = Bx ?? sBx;
+  return {
+    exec,
+    swapped,
+    a: originOf(A),
+    b: originOf(wide ?? B),
+    c: originOf(C),
+    left: wide === undefined ? 8 : 0,
+    right: wide === undefined ? 24 : 16,
+    signed: sBx !== undefined,
+  };
+}
+
+function originOf(kind: OperandKind | undefined): number {
   switch (kind) {
     case "dst":
     case "src":
     case "window":
     case "iterator":
     case "far":
-      return machine.base + bits * 2;
+      return Origin.WINDOW;
     case "constant":
-      return machine.proto - 2 - bits * 2;
+      return Origin.CONSTANTS;
     case undefined:
-      return 0;
+      return Origin.NOTHING;
     default:
+      return Origin.ZERO;
+  }
+}
+
+/** The word or number that an operand of this origin means, given its bits. */
+function operandOf(machine: Machine, origin: number, bits: number): number {
+  switch (origin) {
+    case Origin.WINDOW:
+      return machine.base + bits * 2;
+    case Origin.CONSTANTS:
+      return machine.proto - 2 - bits * 2;
+    case Origin.ZERO:
       return bits;
+    default:
+      return 0;
   }
 }
 
 /** Does the instruction at the machine's pc, by calling its row's `exec`; gives its {@linkcode Stop}. */
 export function makeStep(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
+  const decodings = rows.map(decodingOf);
   return (machine) => {
     const w = I32[machine.pc++];
-    const { operands, swapped, exec } = rows[w & 0xFF];
-    const wide = operands.Bx ?? operands.sBx;
-    const a = operandOf(machine, operands.A, w >>> 8 & 0xFF);
-    const b = wide !== undefined
-      ? operandOf(machine, wide, operands.sBx !== undefined ? w >> 16 : w >>> 16)
-      : operandOf(machine, operands.B, w >>> 16 & 0xFF);
+    const { exec, swapped, a, b, c, left, right, signed } = decodings[w & 0xFF];
+    const first = operandOf(machine, a, w >>> 8 & 0xFF);
+    const second = operandOf(machine, b, signed ? w >> 16 : w << left >>> right);
     return (swapped
-      ? exec(machine, b, a, 0)
-      : exec(machine, a, b, operandOf(machine, operands.C, w >>> 24))) || 0;
+      ? exec(machine, second, first, 0)
+      : exec(machine, first, second, operandOf(machine, c, w >>> 24))) || 0;
   };
 }
 

@@ -764,7 +764,7 @@ function wordOfNative(cx: ExplainContext, def: NativeDef): Word {
       const facts = {
         signature: printSignature(def),
         ...(dot < 0 ? {} : { library: name.slice(0, dot) }),
-        ...(def.intrinsic === undefined ? {} : { "machine code": "as one or two instructions" }),
+        ...(def.intrinsic === undefined ? {} : { "machine code": "does it itself, but for rare arguments" }),
       };
       if (example.code === "") return { facts, parts: [] };
       const shown = program("example", example.code);

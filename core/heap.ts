@@ -26,7 +26,7 @@
  *  STRUCT      │hdr│type ref│ value │ value │ …
  *  STRUCT_TYPE │hdr│fields│name ref│ - │ name ref of each field …
  *  FUNCTION    │hdr│proto word│cells│ - │ ref of each cell …
- *  NATIVE      │hdr│index│
+ *  NATIVE      │hdr│index│least, most│sets│ set of types …       what it takes: numbers of arguments, then their types
  *  MODULE      │hdr│index│
  *  FUTURE      │hdr│state│ value │id│ - │
  *  RESOURCE    │hdr│index│
@@ -453,7 +453,20 @@ export function newFunction(proto: number, cells: number): number {
   return ref;
 }
 
-/** Makes an object that stands for entry `index` of a table outside the heap: NATIVE, MODULE or RESOURCE. */
+/**
+ * Makes a native, entry `index` of a table outside the heap, that takes `least` to `most` arguments: the types that each may
+ * have are the bits of a set, of which the last one is also that of all further arguments.
+ */
+export function newNative(index: number, least: number, most: number, sets: readonly number[]): number {
+  const ref = allocate(Kind.NATIVE, 2 + (sets.length + 1 >> 1)), word = ref << 1;
+  I32[word + 1] = index;
+  I32[word + 2] = least | most << 16;
+  I32[word + 3] = sets.length;
+  I32.set(sets, word + 4);
+  return ref;
+}
+
+/** Makes an object that stands for entry `index` of a table outside the heap: MODULE or RESOURCE. */
 export function newHandle(kind: number, index: number): number {
   const ref = allocate(kind, 1);
   I32[(ref << 1) + 1] = index;

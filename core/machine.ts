@@ -45,6 +45,7 @@ import {
   heapLimit,
   newFuture,
   newHandle,
+  newNative,
   newStruct,
   safepoint,
   setCollector,
@@ -196,7 +197,19 @@ export interface Param {
  * Natives that a backend may know, and do without calling them. The number stands in the flags of the header of their
  * NATIVE objects, so that machine code sees it.
  */
-export const Intrinsic = { sqrt: 1, floor: 2, abs: 3, min: 4, max: 5, int: 6, float: 7 } as const;
+export const Intrinsic = {
+  sqrt: 1,
+  floor: 2,
+  abs: 3,
+  min: 4,
+  max: 5,
+  int: 6,
+  float: 7,
+  type: 8,
+  str: 9,
+  remove: 10,
+  slice: 11,
+} as const;
 
 /** A native function: what programs see, and what it does: `call` in TypeScript, or `code` in the language itself. */
 export interface NativeDef {
@@ -427,8 +440,6 @@ export interface Machine {
 const functions: (LoadedFunction | undefined)[] = [];
 const modules: (Module | undefined)[] = [];
 const natives: NativeDef[] = [];
-/** Of each native, what it takes. */
-const signatures: Signature[] = [];
 const nativeNumbers = new Map<NativeDef, number>();
 const machines = new Set<Machine>();
 let current: Machine | null = null;
@@ -581,11 +592,10 @@ export function defineNative(machine: Machine, def: NativeDef, module?: Module):
   if (number === undefined) {
     number = natives.length;
     natives.push(def);
-    signatures.push(makeSignature(def));
     nativeNumbers.set(def, number);
   }
   const word = newGlobal();
-  const ref = newHandle(Kind.NATIVE, number);
+  const ref = newNativeOf(def, number);
   if (def.intrinsic !== undefined) I32[ref << 1] |= Intrinsic[def.intrinsic] << 8;
   setObject(word, Kind.NATIVE, ref);
   if (module === undefined) machine.builtins.set(def.name, word);
@@ -808,9 +818,13 @@ function makeContext(machine: Machine): CallContext {
 }
 
 function callNative(machine: Machine, callee: number, count: number): number {
-  const number = I32[(I32[callee] << 1) + 1];
-  checkArguments(machine, number, callee, count);
-  const def = natives[number];
+  checkArguments(machine, callee, count);
+  return callAccepted(machine, callee, count);
+}
+
+/** Calls the native in the register at word `callee`, which is known to take the `count` values after it; see {@linkcode call}. */
+export function callAccepted(machine: Machine, callee: number, count: number): number {
+  const number = I32[(I32[callee] << 1) + 1], def = natives[number];
   if (def.call === undefined) return call(machine, callee, unfold(machine, number, callee, count));
   // A native that calls back leaves none to the natives below it; one that fails, none to the next.
   const context = spare ?? makeContext(machine);
@@ -826,9 +840,14 @@ function callNative(machine: Machine, callee: number, count: number): number {
 }
 
 /** The window of the caller covers the arguments, so they are rooted. */
-function checkArguments(machine: Machine, number: number, callee: number, count: number): void {
-  if (acceptsArguments(signatures[number], callee + 2, count)) return;
-  failArguments(machine, natives[number], Array.from({ length: count }, (_, i) => callee + 2 + i * 2));
+function checkArguments(machine: Machine, callee: number, count: number): void {
+  const native = I32[callee] << 1;
+  if (acceptsArguments(native, callee + 2, count)) return;
+  failArguments(
+    machine,
+    natives[I32[native + 1]],
+    Array.from({ length: count }, (_, i) => callee + 2 + i * 2),
+  );
 }
 
 /**
@@ -849,26 +868,17 @@ function unfold(machine: Machine, number: number, callee: number, count: number)
   return length;
 }
 
-/** What a native takes, for a check at each call: counts, and a set of kinds for each argument. */
-interface Signature {
-  readonly required: number;
-  readonly most: number;
-  /** The last one is also that of all further arguments. */
-  readonly kinds: readonly number[];
-}
-
 /** More arguments than the widest call instruction can count. */
-const ARGUMENTS_MAX = 1 << 16;
+const ARGUMENTS_MAX = 0xFFFF;
 
-// Sets of kinds: a bit for each kind of object, boxed integers being integers, and three more.
-const FLOAT_BIT = 1 << 16, BOOL_BIT = 1 << 17, NIL_BIT = 1 << 18;
-const INT_BIT = 1 << Kind.INT64;
-const KIND_SETS: Readonly<Record<ParamType, number>> = {
+// Sets of types: a bit for each type's number.
+const INT_SET = 1 << Kind.INT64, FLOAT_SET = 1 << value.TypeNumber.FLOAT;
+const TYPE_SETS: Readonly<Record<ParamType, number>> = {
   any: -1,
-  number: INT_BIT | FLOAT_BIT,
-  int: INT_BIT,
-  float: FLOAT_BIT,
-  bool: BOOL_BIT,
+  number: INT_SET | FLOAT_SET,
+  int: INT_SET,
+  float: FLOAT_SET,
+  bool: 1 << value.TypeNumber.BOOL,
   string: 1 << Kind.STRING,
   array: 1 << Kind.ARRAY,
   map: 1 << Kind.MAP,
@@ -876,36 +886,23 @@ const KIND_SETS: Readonly<Record<ParamType, number>> = {
   future: 1 << Kind.FUTURE,
 };
 
-function makeSignature({ params }: NativeDef): Signature {
-  return {
-    required: params.filter((p) => p.mode === undefined).length,
-    most: params.at(-1)?.mode === "rest" ? ARGUMENTS_MAX : params.length,
-    kinds: params.map(({ type }) =>
-      (typeof type === "string" ? [type] : type).reduce((set, each) => set | KIND_SETS[each], 0)
-    ),
-  };
+/** The object of a native: what it takes stands in it, for the check at each call. */
+function newNativeOf({ params }: NativeDef, number: number): number {
+  const sets = params.map(({ type }) =>
+    (typeof type === "string" ? [type] : type).reduce((set, each) => set | TYPE_SETS[each], 0)
+  );
+  const least = params.filter((p) => p.mode === undefined).length;
+  const most = params.at(-1)?.mode === "rest" ? ARGUMENTS_MAX : params.length;
+  return newNative(number, least, most, sets);
 }
 
-/** The kind of a value with this high word, as a set. */
-function kindSet(high: number): number {
-  if (value.isDouble(high)) return FLOAT_BIT;
-  switch (high >> 16) {
-    case -1:
-      return INT_BIT;
-    case -2:
-      return NIL_BIT;
-    case -3:
-      return BOOL_BIT;
-    default:
-      return 1 << (high & 0xFFFF);
-  }
-}
-
-function acceptsArguments({ required, most, kinds }: Signature, first: number, count: number): boolean {
-  if (count < required || count > most) return false;
-  for (let i = 0; i < count; i++) {
-    const accepted = kinds[i < kinds.length ? i : kinds.length - 1];
-    if ((kindSet(I32[first + i * 2 + 1]) & accepted) === 0) return false;
+/** Whether the native whose object is at word `native` takes the `count` values from word `first` on. */
+function acceptsArguments(native: number, first: number, count: number): boolean {
+  const limits = I32[native + 2];
+  if (count < (limits & 0xFFFF) || count > limits >>> 16) return false;
+  const last = native + 3 + I32[native + 3];
+  for (let i = 0, set = native + 4; i < count; i++, set = Math.min(set + 1, last)) {
+    if ((I32[set] >>> value.typeNumber(I32[first + i * 2 + 1]) & 1) === 0) return false;
   }
   return true;
 }
@@ -1269,7 +1266,7 @@ export function beginCall(
   try {
     const native = I32[slot + 1] === HI_NATIVE ? I32[(I32[slot] << 1) + 1] : -1;
     if (native >= 0 && natives[native].call === undefined) {
-      checkArguments(machine, native, slot, count);
+      checkArguments(machine, slot, count);
       count = unfold(machine, native, slot, count);
     }
     machine.base = base;

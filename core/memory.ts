@@ -110,6 +110,11 @@ export const Control = {
   ROUNDS: 88,
   /** Address of the stub by which calls leave to be linked. */
   STUB_LINK: 90,
+  /** Address of the stub by which code leaves to have a value called, */
+  STUB_CALL: 92,
+  /** the word of the register that holds that value, and the number of arguments after it. */
+  CALLEE: 94,
+  ARGUMENTS: 95,
   /** Why native code was left, and the state it was left in: the machine's pc, base and proto. */
   REQUEST: 100,
   NATIVE_PC: 101,
@@ -127,6 +132,8 @@ export const Control = {
   ROUTINES: 112,
   /** Refs of the 256 strings of one byte, 0 for those that nothing has wanted yet (strings.ts). */
   BYTE_STRINGS: 1024,
+  /** Refs of the names of the types, by the numbers of these, in the same way. */
+  TYPE_STRINGS: 1280,
 } as const;
 
 /** Word of the first global; a global takes two words. */

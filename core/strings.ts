@@ -23,7 +23,7 @@
  */
 
 import { Control, views } from "./memory.ts";
-import { Kind } from "./value.ts";
+import { Kind, TYPE_NAMES } from "./value.ts";
 import { allocate, HeapExhausted, unitsOf } from "./heap.ts";
 import type { Marker } from "./gc.ts";
 
@@ -115,8 +115,22 @@ export function byteString(byte: number): number {
   return byteStrings[byte] = ref;
 }
 
+/** Units of the one string that {@linkcode typeString} may make: no name has more than eight letters. */
+export const TYPE_STRING_UNITS = 3;
+
+/** Ref of the name of each type as a string, likewise. */
+const typeStrings: Int32Array = I32.subarray(Control.TYPE_STRINGS, Control.TYPE_STRINGS + TYPE_NAMES.length);
+
+/** The name of the type with this number as a string. */
+export function typeString(type: number): number {
+  const known = typeStrings[type];
+  if (known !== 0) return known;
+  return typeStrings[type] = newStringLatin1(TYPE_NAMES[type]);
+}
+
 /** Marks the strings that live as long as the process. */
 export function visitStringRoots(marker: Marker): void {
+  for (let type = 0; type < TYPE_NAMES.length; type++) marker.visitRef(typeStrings[type]);
   for (let byte = 0; byte < 256; byte++) marker.visitRef(byteStrings[byte]);
 }
 

@@ -76,6 +76,15 @@ export const KIND_NAMES: readonly string[] = [
   "",
 ];
 
+/**
+ * Types have numbers: that of an object is its kind, that of every integer the kind of boxed ones, and these are those of
+ * what is neither.
+ */
+export const TypeNumber = { FLOAT: 16, BOOL: 17, NIL: 18 } as const;
+
+/** What `type(x)` answers, by the type's number. ORDER kinds */
+export const TYPE_NAMES: readonly string[] = [...KIND_NAMES, "", "float", "bool", "nil"];
+
 /** High word of a string. */
 export const HI_STRING: number = HI_OBJECT + Kind.STRING;
 /** High word of a boxed integer. */
@@ -178,18 +187,22 @@ export function isTruthy(word: number): boolean {
   return (hi >>> 0) >= HI_DOUBLE_END || F64[word >> 1] !== 0;
 }
 
-/** The kind of the value at `word` as `type(x)` and error messages name it. */
-export function kindName(word: number): string {
-  const hi = I32[word + 1];
-  if (isDouble(hi)) return "float";
+/** The number of the type of values with this high word. */
+export function typeNumber(hi: number): number {
+  if (isDouble(hi)) return TypeNumber.FLOAT;
   switch (hi >> 16) {
     case -1:
-      return "int";
+      return Kind.INT64;
     case -2:
-      return "nil";
+      return TypeNumber.NIL;
     case -3:
-      return "bool";
+      return TypeNumber.BOOL;
     default:
-      return KIND_NAMES[hi & 0xFFFF];
+      return hi & 0xFFFF;
   }
+}
+
+/** The kind of the value at `word` as `type(x)` and error messages name it. */
+export function kindName(word: number): string {
+  return TYPE_NAMES[typeNumber(I32[word + 1])];
 }

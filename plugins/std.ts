@@ -20,11 +20,11 @@ import {
   isInt,
   isTruthy,
   Kind,
-  kindName,
   setBool,
   setDouble,
   setInt32,
   setObject,
+  typeNumber,
 } from "../core/value.ts";
 import {
   appendItem,
@@ -36,12 +36,13 @@ import {
   safepoint,
 } from "../core/heap.ts";
 import {
-  newStringLatin1,
   sliceString,
   stringLength,
   stringStart,
   stringText,
   stringUnits,
+  TYPE_STRING_UNITS,
+  typeString,
 } from "../core/strings.ts";
 import { isKey, mapCount, mapHas, mapRemove, newMap, nextEntry, stateAfter } from "../core/maps.ts";
 import { intHigh, intLow, isNumber, numberAt, setBigInt, setSafeInt } from "../core/arithmetic.ts";
@@ -142,6 +143,7 @@ const MAPS: readonly NativeDef[] = [
   },
   {
     name: "remove",
+    intrinsic: "remove",
     params: [MAP, KEY],
     doc: "Removes a key from a map and gives its value; nil if it was not there.",
     example: {
@@ -184,6 +186,7 @@ const SEQUENCES: readonly NativeDef[] = [
   },
   {
     name: "slice",
+    intrinsic: "slice",
     params: [
       { name: "x", type: ["string", "array"] },
       { name: "from", type: "int" },
@@ -225,6 +228,7 @@ function boundArgument(call: NativeCall, index: number, length: number): number 
 const CONVERSIONS: readonly NativeDef[] = [
   {
     name: "type",
+    intrinsic: "type",
     params: [ANY],
     doc: "Name of a value's type.",
     example: {
@@ -232,13 +236,13 @@ const CONVERSIONS: readonly NativeDef[] = [
       output: "int, float, array, nil\n",
     },
     call(call) {
-      const name = kindName(call.word(0));
-      safepoint(stringUnits(name.length));
-      setObject(call.result, Kind.STRING, newStringLatin1(name));
+      safepoint(TYPE_STRING_UNITS);
+      setObject(call.result, Kind.STRING, typeString(typeNumber(I32[call.word(0) + 1])));
     },
   },
   {
     name: "str",
+    intrinsic: "str",
     params: [ANY],
     doc: "The text of a value, as print shows it.",
     example: { code: 'print str(12) + str([1, "x"]);', output: "12[1, x]\n" },

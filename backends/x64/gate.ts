@@ -60,6 +60,7 @@ import {
 } from "./memory.ts";
 
 const { I32 } = views;
+const { MACHINE_PC, MACHINE_SP } = Control;
 
 /** What System V lets a function use only if it puts them back. */
 const CALLEE_SAVED = [rbx, rbp, r12, r13, r14, r15] as const;
@@ -203,12 +204,21 @@ export function openGate(
 
   // Exact: addresses of a process have 47 bits.
   const origin = Number(memory.address(0));
+  // Almost always it is the same place, so its address is taken apart once.
+  let last = NaN, low = 0, high = 0;
   function goTo(offset: number): void {
-    const address = origin + offset;
-    I32[Control.MACHINE_PC] = address | 0;
-    I32[Control.MACHINE_PC + 1] = address / 0x1_0000_0000 | 0;
+    if (offset !== last) {
+      last = offset;
+      low = (origin + offset) | 0;
+      high = (origin + offset) / 0x1_0000_0000 | 0;
+    }
+    // The exit has most likely left just that, as 64 bits; stored anew as two halves, it would keep the entry waiting.
+    if (I32[MACHINE_PC] !== low || I32[MACHINE_PC + 1] !== high) {
+      I32[MACHINE_PC] = low;
+      I32[MACHINE_PC + 1] = high;
+    }
     // Code that was suspended within a call may have left it at an odd multiple of 8.
-    I32[Control.MACHINE_SP] &= -16;
+    if ((I32[MACHINE_SP] & 15) !== 0) I32[MACHINE_SP] &= -16;
   }
   const failure = onMachineStack(() => {
     goTo(offset + stubs.trial);

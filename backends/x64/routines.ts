@@ -13,9 +13,19 @@
  */
 
 import { Control, FRAME_WORDS, FRAMES_END, HEAP, LARGE_UNITS, views } from "../../core/memory.ts";
-import { HI_BOOL, HI_EMPTY, HI_INT64, HI_NIL, HI_STRING, Kind } from "../../core/value.ts";
+import {
+  HI_BOOL,
+  HI_EMPTY,
+  HI_INT64,
+  HI_MAP,
+  HI_NIL,
+  HI_STRING,
+  Kind,
+  TypeNumber,
+} from "../../core/value.ts";
 import { Proto } from "../../core/program.ts";
 import { Intrinsic } from "../../core/machine.ts";
+import { Request } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
 import { finish } from "./gate.ts";
 import type { ExecutableMemory } from "./memory.ts";
@@ -72,7 +82,7 @@ type Asm = X64Assembler;
 
 /** The routines that others call or end in. */
 type Callees = Readonly<
-  Record<"append" | "equalStrings" | "find" | "hash" | "narrow" | "widen" | "writeText", Label>
+  Record<"append" | "byteString" | "equalStrings" | "find" | "hash" | "narrow" | "widen" | "writeText", Label>
 >;
 
 const control = (at: number) => dword(mem(rbx, 4 * at));
@@ -86,9 +96,10 @@ const at = (ref: R64, bytes = 0) => mem(rbx, ref, 8, bytes);
 // Words of strings, arrays and maps as their files in core/ draw them.
 const StringWord = { LENGTH: 1, HASH: 2, FROM: 3 } as const;
 const ArrayWord = { ITEMS: 2, CAPACITY: 3 } as const;
+const NativeWord = { LIMITS: 2, COUNT: 3, SETS: 4 } as const;
 const MapWord = { COUNT: 1, INDEX: 2, MASK: 3, ENTRIES: 4, USED: 5, CAPACITY: 6, NEXT: 7 } as const;
 /** An entry of a map, in bytes. */
-const Entry = { KEY: 0, KEY_HIGH: 4, VALUE: 8, HASH: 16, NUMBER: 20, SIZE: 24 } as const;
+const Entry = { KEY: 0, KEY_HIGH: 4, VALUE: 8, HASH: 16, SKIP: 16, NUMBER: 20, SIZE: 24 } as const;
 const FIRST_CAPACITY = 8;
 const LAST_NUMBER = 0x7FFFFFFF;
 /** Strings shorter than this get no buffer. */
@@ -1272,11 +1283,245 @@ export function toDouble(asm: Asm, to: Xmm, from: R64, other: Label): void {
   asm.bind(done);
 }
 
+/** edx = the number of the type of the value rax, which is lost: `typeNumber`. */
+function loadTypeNumber(asm: Asm): void {
+  const object = asm.label("object"), done = asm.label("type");
+  asm.mov(edx, TypeNumber.FLOAT);
+  asm.cmp(rax, rbp);
+  asm.jb(done);
+  asm.mov(edx, Kind.INT64);
+  asm.cmp(rax, r14);
+  asm.jae(done);
+  asm.shr(rax, 32);
+  asm.cmp(eax, HI_BOOL);
+  asm.jb(object);
+  asm.mov(edx, TypeNumber.BOOL);
+  asm.je(done);
+  asm.mov(edx, TypeNumber.NIL);
+  asm.jmp(done);
+  asm.bind(object);
+  asm.movzx(edx, al);
+  asm.bind(done);
+}
+
+/**
+ * eax = the request by which the native rax is called with the edx arguments from address rcx on: NATIVE if it takes them,
+ * else VALUE. See `acceptsArguments` of machine.ts, which reads the same words.
+ */
+function acceptsArguments(asm: Asm): void {
+  const next = asm.label(), last = asm.label(), none = asm.label(), all = asm.label();
+  asm.lea(rdi, at(rax));
+  asm.movzx(esi, word(mem(rdi, 4 * NativeWord.LIMITS)));
+  asm.cmp(edx, esi);
+  asm.jb(none);
+  asm.movzx(esi, word(mem(rdi, 4 * NativeWord.LIMITS + 2)));
+  asm.cmp(edx, esi);
+  asm.ja(none);
+  asm.mov(r9d, dword(mem(rdi, 4 * NativeWord.COUNT)));
+  asm.add(rdi, 4 * NativeWord.SETS);
+  asm.mov(r8d, edx);
+  asm.bind(next);
+  asm.sub(r8d, 1);
+  asm.js(all);
+  asm.mov(rax, mem(rcx));
+  loadTypeNumber(asm);
+  asm.mov(esi, dword(mem(rdi)));
+  asm.bt(esi, edx);
+  asm.jnc(none);
+  asm.add(rcx, 8);
+  asm.sub(r9d, 1);
+  asm.je(last);
+  asm.add(rdi, 4);
+  asm.jmp(next);
+  // The last set is that of all further arguments.
+  asm.bind(last);
+  asm.mov(r9d, 1);
+  asm.jmp(next);
+  asm.bind(all);
+  asm.mov(eax, Request.NATIVE);
+  asm.ret();
+  asm.bind(none);
+  asm.mov(eax, Request.VALUE);
+  asm.ret();
+}
+
+/** rax = ref of the text of the value rax; goes to `done` with a string, which is its own text, and to `none` if it cannot. */
+function writeString(asm: Asm, routines: Callees, none: Label, done: Label): void {
+  const units = asm.label(), full = asm.label(), end = asm.label();
+  asm.mov(rdx, rax);
+  asm.shr(rdx, 32);
+  asm.cmp(edx, HI_STRING);
+  asm.je(done);
+  asm.lea(rdi, mem(rsp, 0));
+  asm.sub(rsp, TEXT_BYTES);
+  asm.call(routines.writeText);
+  asm.test(rsi, rsi);
+  asm.je(full);
+  asm.mov(rdx, rdi);
+  asm.sub(rdx, rsi);
+  asm.lea(r8d, mem(rdx, 23));
+  asm.shr(r8d, 3);
+  reserve(asm, rax, eax, r11, r11d, r8, full);
+  take(asm, r11d);
+  beginString(asm, rax, r8d, edx);
+  // Whole units: what the last one takes along is beyond the end.
+  asm.bind(units);
+  asm.mov(r8, mem(rsi));
+  asm.mov(mem(rdi), r8);
+  asm.add(rsi, 8);
+  asm.add(rdi, 8);
+  asm.sub(rdx, 8);
+  asm.ja(units);
+  asm.add(rsp, TEXT_BYTES);
+  asm.jmp(end);
+  asm.bind(full);
+  asm.add(rsp, TEXT_BYTES);
+  asm.jmp(none);
+  asm.bind(end);
+}
+
+/** Writes the header of a string at `ref`, whose numbers of units and of bytes are in registers; rdi = address of its bytes. */
+function beginString(asm: Asm, ref: R64, units: R32, length: R32): void {
+  asm.shl(units, 16);
+  asm.or(units, Kind.STRING);
+  asm.mov(field(ref, 0), units);
+  asm.mov(field(ref, StringWord.LENGTH), length);
+  asm.mov(field(ref, StringWord.HASH), 0);
+  asm.lea(edi, mem(ref, 2));
+  asm.mov(field(ref, StringWord.FROM), edi);
+  asm.lea(rdi, at(rdi));
+}
+
+/**
+ * rax = ref of the bytes of the string rax between two bounds, which are values behind it, at address rcx; edx arguments in
+ * all, so the second bound may be missing. Goes to `done` with the whole string, and to `none` if it cannot.
+ *
+ *     r8 = length   r9 = from   r10 = to, then the length of the result
+ */
+function sliceString(asm: Asm, routines: Callees, none: Label, done: Label): void {
+  const bounded = asm.label(), part = asm.label(), copy = asm.label(), end = asm.label();
+  /** A bound, cut off at the length. */
+  const loadBound = (to: R64, from: number) => {
+    asm.mov(to, mem(rcx, from));
+    asm.cmp(to, r14);
+    asm.jb(none);
+    asm.shl(to, 16);
+    asm.sar(to, 16);
+    asm.js(none);
+    asm.cmp(to, r8);
+    asm.cmova(to, r8);
+  };
+  asm.mov(eax, eax);
+  asm.mov(r8d, field(rax, StringWord.LENGTH));
+  loadBound(r9, 8);
+  asm.mov(r10, r8);
+  asm.cmp(edx, 3);
+  asm.jne(bounded);
+  loadBound(r10, 16);
+  asm.cmp(r10, r9);
+  asm.cmovb(r10, r9);
+  asm.bind(bounded);
+  asm.sub(r10, r9);
+  asm.cmp(r10, r8);
+  asm.jne(part);
+  asm.mov(rax, mem(rcx));
+  asm.jmp(done);
+  asm.bind(part);
+  asm.mov(esi, field(rax, StringWord.FROM));
+  asm.lea(rsi, at(rsi));
+  asm.add(rsi, r9);
+  asm.cmp(r10d, 1);
+  asm.jne(copy);
+  asm.movzx(edx, byte(mem(rsi)));
+  asm.call(routines.byteString);
+  asm.test(eax, eax);
+  asm.je(none);
+  asm.jmp(end);
+  asm.bind(copy);
+  asm.lea(edx, mem(r10, 23));
+  asm.shr(edx, 3);
+  reserve(asm, rax, eax, r11, r11d, rdx, none);
+  take(asm, r11d);
+  beginString(asm, rax, edx, r10d);
+  asm.mov(ecx, r10d);
+  asm.test(ecx, ecx);
+  asm.je(end);
+  copyBytes(asm);
+  asm.bind(end);
+}
+
+/**
+ * Removes the entry at address rdx from the map rax: `mapRemove`. rax = its value.
+ *
+ *     rdi = entries   rsi = index   r8d = mask   ecx = ordinal   r9d = the slot that becomes free   r10 = value
+ */
+function removeEntry(asm: Asm): void {
+  const hasOthers = asm.label(),
+    seek = asm.label(),
+    next = asm.label(),
+    free = asm.label(),
+    end = asm.label();
+  const THIRD = 0xAAAAAAAB | 0; // times 3 it is 1, modulo 2^32
+  asm.mov(r8d, field(rax, MapWord.MASK));
+  asm.mov(esi, field(rax, MapWord.INDEX));
+  asm.lea(rsi, at(rsi));
+  asm.mov(edi, field(rax, MapWord.ENTRIES));
+  asm.lea(rdi, at(rdi));
+  asm.sub(field(rax, MapWord.COUNT), 1);
+  asm.jne(hasOthers);
+  asm.mov(field(rax, MapWord.USED), 0);
+  asm.bind(hasOthers);
+  asm.mov(rcx, rdx);
+  asm.sub(rcx, rdi);
+  asm.shr(ecx, 3);
+  asm.imul(ecx, ecx, THIRD);
+  asm.add(ecx, 1);
+  asm.mov(r9d, dword(mem(rdx, Entry.HASH)));
+  asm.mov(r10, mem(rdx, Entry.VALUE));
+  asm.mov(rax, imm64(0, HI_EMPTY));
+  asm.mov(mem(rdx, Entry.KEY), rax);
+  asm.mov(rax, imm64(0, HI_NIL));
+  asm.mov(mem(rdx, Entry.VALUE), rax);
+  asm.mov(dword(mem(rdx, Entry.SKIP)), ecx);
+  asm.bind(seek);
+  asm.and(r9d, r8d);
+  asm.cmp(dword(mem(rsi, r9, 4)), ecx);
+  asm.je(free);
+  asm.add(r9d, 1);
+  asm.jmp(seek);
+
+  // What had to make way for it moves back: `leaveIndex`.
+  asm.bind(free);
+  asm.mov(edx, r9d);
+  asm.bind(next);
+  asm.add(edx, 1);
+  asm.and(edx, r8d);
+  asm.mov(ecx, dword(mem(rsi, rdx, 4)));
+  asm.test(ecx, ecx);
+  asm.je(end);
+  asm.lea(r11, mem(rcx, rcx, 2));
+  asm.mov(r11d, dword(mem(rdi, r11, 8, Entry.HASH - Entry.SIZE)));
+  asm.neg(r11d);
+  asm.add(r11d, edx);
+  asm.and(r11d, r8d); // how far it is from where its probe begins
+  asm.mov(eax, edx);
+  asm.sub(eax, r9d);
+  asm.and(eax, r8d);
+  asm.cmp(r11d, eax);
+  asm.jb(next);
+  asm.mov(dword(mem(rsi, r9, 4)), ecx);
+  asm.mov(r9d, edx);
+  asm.jmp(next);
+  asm.bind(end);
+  asm.mov(dword(mem(rsi, r9, 4)), 0);
+  asm.mov(rax, r10);
+}
+
 /**
  * rax = what the native function rax gives for edx arguments from address rcx on; edx = 0 if it is none that backends
  * know (`Intrinsic`), or if it is called with what is rare.
  */
-function callIntrinsic(asm: Asm): void {
+function callIntrinsic(asm: Asm, routines: Callees): void {
   const none = asm.label(), two = asm.label(), integer = asm.label(), done = asm.label();
   const labels = new Map<number, Label>(Object.values(Intrinsic).map((number) => [number, asm.label()]));
   const dispatch = (...numbers: number[]) => {
@@ -1291,18 +1536,40 @@ function callIntrinsic(asm: Asm): void {
     asm.movq(rax, xmm0);
     asm.jmp(done);
   };
+  const giveString = () => {
+    asm.mov(rcx, imm64(0, HI_STRING));
+    asm.or(rax, rcx);
+    asm.jmp(done);
+  };
+  /** Goes on if the high word of a value, whose copy is lost, is this one. */
+  const require = (copy: R64, copy32: R32, from: R64, high: number) => {
+    asm.mov(copy, from);
+    asm.shr(copy, 32);
+    asm.cmp(copy32, high);
+    asm.jne(none);
+  };
   asm.movzx(esi, byte(at(rax, 1))); // the flags of the header
   asm.mov(rax, mem(rcx));
   asm.cmp(edx, 1);
   asm.jne(two);
-  dispatch(Intrinsic.sqrt, Intrinsic.floor, Intrinsic.abs, Intrinsic.int, Intrinsic.float);
+  dispatch(
+    Intrinsic.sqrt,
+    Intrinsic.floor,
+    Intrinsic.abs,
+    Intrinsic.int,
+    Intrinsic.float,
+    Intrinsic.type,
+    Intrinsic.str,
+  );
   asm.bind(two);
+  asm.cmp(esi, Intrinsic.slice);
+  asm.je(labels.get(Intrinsic.slice)!);
   asm.cmp(edx, 2);
   asm.jne(none);
   asm.mov(rdx, mem(rcx, 8));
   asm.mov(r8, rax);
   asm.mov(r9, rdx);
-  dispatch(Intrinsic.min, Intrinsic.max);
+  dispatch(Intrinsic.min, Intrinsic.max, Intrinsic.remove);
 
   begin(Intrinsic.sqrt);
   toDouble(asm, xmm0, rax, none);
@@ -1359,6 +1626,37 @@ function callIntrinsic(asm: Asm): void {
     asm.cmova(rax, r9);
     asm.jmp(done);
   }
+
+  begin(Intrinsic.type);
+  loadTypeNumber(asm);
+  asm.mov(eax, dword(mem(rbx, rdx, 4, 4 * Control.TYPE_STRINGS)));
+  asm.test(eax, eax);
+  asm.je(none);
+  giveString();
+
+  begin(Intrinsic.str);
+  writeString(asm, routines, none, done);
+  giveString();
+
+  begin(Intrinsic.remove);
+  require(rsi, esi, rax, HI_MAP);
+  asm.mov(eax, eax);
+  asm.mov(rcx, rdx);
+  asm.call(routines.find);
+  asm.cmp(rdx, 1);
+  asm.je(none);
+  const isThere = asm.label();
+  asm.ja(isThere);
+  asm.mov(rax, imm64(0, HI_NIL));
+  asm.jmp(done);
+  asm.bind(isThere);
+  removeEntry(asm);
+  asm.jmp(done);
+
+  begin(Intrinsic.slice);
+  require(rsi, esi, rax, HI_STRING);
+  sliceString(asm, routines, none, done);
+  giveString();
 
   // An integer of 64 bits in rax that has to fit 48: the processor's answer to what does not fit 64 does not either.
   asm.bind(integer);
@@ -1455,6 +1753,7 @@ const ROUTINES = {
   remainder,
   callIntrinsic,
   callOther,
+  acceptsArguments,
 } as const;
 
 /** A routine's name. */
@@ -1468,7 +1767,7 @@ export function routineAt(word: number): RoutineName | undefined {
 }
 
 /** Room for the routines. */
-export const ROUTINE_BYTES = 5120;
+export const ROUTINE_BYTES = 6144;
 
 function addressOf(name: RoutineName) {
   return qword(mem(rbx, 4 * (Control.ROUTINES + 2 * NAMES.indexOf(name))));

@@ -8,12 +8,14 @@
  *       ▲                                                                 │
  *       │ no entry                    STEP: one instruction, then back    │
  *       └─────────────────────────────────────────────────────────────────┤
+ *                                     NATIVE, VALUE: a call, then back    │
  *                                     LEAVE, CALL: go on there            ▼
  * ```
  *
  * A function is compiled when a counter of its own first runs out, and once more, with a second version of its loops, when
  * one of them has run for long (loops.ts of the passes). An exit makes the interpreter do one instruction,
- * which also specialises it; a function that keeps exiting is compiled again with what was learnt.
+ * which also specialises it; a function that keeps exiting is compiled again with what was learnt. A call of a native is
+ * no exit: code says itself where it goes on behind it.
  *
  * :return-places: Frames keep where native callers go on (machine.ts). When code moves or goes, the frames that return
  * into it are told: into the new code at the same pc, or to the interpreter. So any code can go at any time, also when
@@ -22,7 +24,7 @@
 
 import { Control, FRAME_WORDS, FRAMES, views } from "../../core/memory.ts";
 import { Proto } from "../../core/program.ts";
-import { functionAt, type Machine, NativeFault, Stop } from "../../core/machine.ts";
+import { call, callAccepted, functionAt, type Machine, NativeFault, Stop } from "../../core/machine.ts";
 import { OP } from "../../core/opcodes.ts";
 import { makeLoop, makeStep, makeStepper } from "../../core/dispatch.ts";
 import {
@@ -44,6 +46,21 @@ import { POLL_ROUNDS } from "./stubs.ts";
 import type { NativeWorld, Piece } from "./world.ts";
 
 const { I32, F64 } = views;
+// What each exit reads and writes, as constants of this file (:views:).
+const {
+  ARGUMENTS,
+  CALLEE,
+  EXIT,
+  FAULT_SIGNAL,
+  NATIVE_BASE,
+  NATIVE_PC,
+  NATIVE_PROTO,
+  REQUEST,
+  ROUNDS,
+  TARGET,
+} = Control;
+const { NATIVE: P_NATIVE, CODE: P_CODE } = Proto;
+const { STEP, CALL, POLL, LINK, NATIVE, VALUE } = Request;
 
 /** A function's code in its place. */
 interface Installed extends Piece {
@@ -75,6 +92,8 @@ const COOLING_LOOKS = 5;
 /** A LOOP word whose rounds have run out. */
 const RUN_OUT = OP.LOOP | -1 << 8;
 
+const isHot = (stop: number) => stop === Stop.HOT_LOOP || stop === Stop.HOT_CALL;
+
 /** Makes a runner over a native world. */
 export function createRunner(
   world: NativeWorld,
@@ -95,6 +114,10 @@ export function createRunner(
   /** Nanoseconds of a way out of machine code and back. */
   let exitCost: number | undefined;
   const links = createLinks(memory, context.observe);
+  /** How often code has been put in a place or taken from one. */
+  let moves = 0;
+  /** The function whose code was asked for last, and that code: exits ask twice, and one after the other for the same. */
+  let asked = 0, known: Installed | undefined;
   const step = makeStep(opcodes);
   const stepper = makeStepper(opcodes);
   let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
@@ -117,6 +140,7 @@ export function createRunner(
         links.forget(piece);
       }
       installed.clear();
+      asked = 0;
       refused.clear();
       cooling.clear();
       left.clear();
@@ -144,8 +168,7 @@ export function createRunner(
       if (stop !== Stop.NONE) return stop;
       const reason = loop(machine);
       if (reason === Stop.RETURNED) continue;
-      if (reason !== Stop.HOT_LOOP && reason !== Stop.HOT_CALL) return reason;
-      if (!becomesNative(machine, reason)) return reason;
+      if (!isHot(reason) || !becomesNative(machine, reason)) return reason;
     }
   }
 
@@ -199,6 +222,8 @@ export function createRunner(
     };
     const old = installed.get(proto);
     installed.set(proto, piece);
+    asked = 0;
+    moves++;
     world.add(piece);
     I32[proto + Proto.NATIVE] = entries[0];
     if (old !== undefined) {
@@ -238,6 +263,8 @@ export function createRunner(
   function unlink(proto: number, piece: Installed): void {
     if (installed.get(proto) !== piece) return; // it has been replaced, and its successor stays
     installed.delete(proto);
+    asked = 0;
+    moves++;
     addExits(left, piece);
     I32[proto + Proto.NATIVE] = 0;
     cooling.set(proto, COOLING_LOOKS);
@@ -256,60 +283,75 @@ export function createRunner(
     }
   }
 
+  /** The code of a function, if it has some. */
+  function pieceOf(proto: number): Installed | undefined {
+    if (proto !== asked) {
+      known = installed.get(proto);
+      asked = proto;
+    }
+    return known;
+  }
+
   /** Where native code for the machine's pc begins, or -1. */
-  function entryOf(machine: Machine): number {
-    const { proto } = machine;
-    if (I32[proto + Proto.NATIVE] === 0) return -1;
-    return installed.get(proto)?.entries[machine.pc - proto - Proto.CODE] ?? -1;
+  function entryOf({ pc, proto }: Machine): number {
+    if (I32[proto + P_NATIVE] === 0) return -1;
+    return pieceOf(proto)?.entries[pc - proto - P_CODE] ?? -1;
   }
 
   /** Runs native code as long as there is some for where the machine is; gives a stop, or none to interpret. */
   function runNative(machine: Machine): number {
-    for (let entry = entryOf(machine); entry >= 0;) {
-      I32[Control.TARGET] = entry;
-      I32[Control.NATIVE_BASE] = machine.base;
+    let entry = entryOf(machine);
+    while (entry >= 0) {
+      I32[TARGET] = entry;
+      I32[NATIVE_BASE] = machine.base;
       gate.enter(resume);
-      if (I32[Control.FAULT_SIGNAL] !== 0) failFault();
-      machine.pc = I32[Control.NATIVE_PC];
-      machine.base = I32[Control.NATIVE_BASE];
-      machine.proto = I32[Control.NATIVE_PROTO];
-      switch (I32[Control.REQUEST]) {
-        case Request.STEP: {
-          const { proto } = machine, piece = installed.get(proto)!, number = I32[Control.EXIT];
-          countExit(piece, number);
-          if (count) F64[Control.EXECUTED / 2]++;
-          const stop = step(machine);
-          // What has run in between may have brought the function other code.
-          if (installed.get(proto) === piece) learn(proto, piece, number);
-          if (
-            stop !== Stop.NONE &&
-            !((stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) && becomesNative(machine, stop))
-          ) {
-            return stop;
+      if (I32[FAULT_SIGNAL] !== 0) failFault();
+      const pc = I32[NATIVE_PC], proto = I32[NATIVE_PROTO], request = I32[REQUEST];
+      machine.pc = pc;
+      machine.base = I32[NATIVE_BASE];
+      machine.proto = proto;
+      entry = -1;
+      switch (request) {
+        case STEP:
+        case NATIVE:
+        case VALUE: {
+          let stop: number;
+          if (request === STEP) {
+            const piece = pieceOf(proto)!, number = I32[EXIT];
+            countExit(piece, number);
+            stop = step(machine);
+            // What has run in between may have brought the function other code.
+            if (pieceOf(proto) === piece) learn(proto, piece, number);
+          } else {
+            // Code says where it goes on, which holds unless the call has the machine do something else first.
+            const behind = I32[TARGET], before = moves, callee = I32[CALLEE], args = I32[ARGUMENTS];
+            stop = request === NATIVE ? callAccepted(machine, callee, args) : call(machine, callee, args);
+            if (machine.pc === pc && machine.proto === proto && moves === before) entry = behind;
           }
+          if (stop !== Stop.NONE && !(isHot(stop) && becomesNative(machine, stop))) return stop;
           // A loop may leave in every round, and never come to where it would have a look at the outside by itself.
-          if (--I32[Control.ROUNDS] < 0) return poll(machine);
+          if (--I32[ROUNDS] < 0) return poll(machine);
           break;
         }
-        case Request.CALL:
-          if (--I32[machine.proto + Proto.COUNTER] < 0 && !becomesNative(machine, Stop.HOT_CALL)) {
+        case CALL:
+          if (--I32[proto + Proto.COUNTER] < 0 && !becomesNative(machine, Stop.HOT_CALL)) {
             return Stop.HOT_CALL;
           }
           break;
-        case Request.LINK:
-          entry = passCall(machine, I32[Control.EXIT]);
-          continue;
-        case Request.POLL:
+        case LINK:
+          entry = passCall(machine, I32[EXIT]);
+          break;
+        case POLL:
           return poll(machine);
       }
-      entry = entryOf(machine);
+      if (entry < 0) entry = entryOf(machine);
     }
     return Stop.NONE;
   }
 
   /** Links the call that the machine is at, if its callee has machine code; gives the entry of what does it unlinked. */
   function passCall({ pc, base, proto }: Machine, number: number): number {
-    const piece = installed.get(proto)!, point = piece.code.draft.points[number];
+    const piece = pieceOf(proto)!, point = piece.code.draft.points[number];
     const word = I32[pc], isFar = (word & 0xFF) === OP.CALL_FAR;
     const window = isFar ? I32[pc + 1] : word >>> 8 & 0xFF, count = isFar ? word >>> 16 : word >>> 16 & 0xFF;
     const callee = I32[(I32[base + 2 * window] << 1) + 1];
@@ -326,7 +368,9 @@ export function createRunner(
     return Stop.POLL;
   }
 
+  /** Takes note of an exit. */
   function countExit(piece: Installed, number: number): void {
+    if (count) F64[Control.EXECUTED / 2]++;
     const times = ++piece.exits[number];
     if (context.observe !== undefined && (times & (times - 1)) === 0) {
       tell({ kind: "exit", code: piece.code, exit: piece.code.exits[number], count: times });

@@ -3,7 +3,7 @@
  * the machine's state in the control words. Where code goes when it is left for good or comes back is `runner.ts`'s.
  *
  * ```text
- *             resume                               exit · link · poll · return · interpret
+ *             resume                        exit · call · link · poll · return · interpret
  *  gate ────► load r12 r13 r14 r15, jump to TARGET ───► store base, pc, request ────► gate
  * ```
  */
@@ -19,6 +19,7 @@ import {
   dword,
   eax,
   ecx,
+  edi,
   edx,
   esi,
   imm64,
@@ -32,6 +33,7 @@ import {
   rbp,
   rbx,
   rcx,
+  rdi,
   rip,
   rsi,
 } from "./operands.ts";
@@ -59,7 +61,10 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   const asm = createAssembler();
   const resume = asm.label("resume"), leave = asm.label("leave");
   const exit = asm.label("exit"), poll = asm.label("poll"), running = asm.label("of the running function");
-  const returned = asm.label("return"), interpret = asm.label("interpret"), link = asm.label("link");
+  const call = asm.label("call"),
+    link = asm.label("link"),
+    returned = asm.label("return"),
+    interpret = asm.label("interpret");
 
   // What :native-promise: of templates.ts says. The gate has set rbx.
   asm.bind(resume);
@@ -98,6 +103,17 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.mov(control(Control.EXIT), edx);
   asm.mov(eax, Request.LINK);
   asm.jmp(running);
+
+  // eax = request: the value at rdi is called with edx arguments; the code goes on at rsi, where pc is ecx.
+  asm.bind(call);
+  asm.sub(rsi, r15);
+  asm.mov(control(Control.TARGET), esi);
+  asm.sub(rdi, rbx);
+  asm.shr(rdi, 2);
+  asm.mov(control(Control.CALLEE), edi);
+  asm.mov(control(Control.ARGUMENTS), edx);
+  asm.jmp(running);
+
   asm.bind(poll);
   asm.mov(eax, Request.POLL);
   asm.bind(running);
@@ -123,6 +139,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   const addresses = ([
     [Control.STUB_EXIT, exit],
     [Control.STUB_POLL, poll],
+    [Control.STUB_CALL, call],
     [Control.STUB_RETURN, returned],
     [Control.STUB_ENTER, interpret],
     [Control.STUB_LINK, link],

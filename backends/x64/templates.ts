@@ -29,7 +29,14 @@ import * as value from "../../core/value.ts";
 import { FutureState, isStressed } from "../../core/heap.ts";
 import { Proto } from "../../core/program.ts";
 import type { OpName } from "../../core/opcodes.ts";
-import type { ExitReason, PatchPointWriter, Site, Template, Templates } from "../../core/backend.ts";
+import {
+  type ExitReason,
+  type PatchPointWriter,
+  Request,
+  type Site,
+  type Template,
+  type Templates,
+} from "../../core/backend.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { callRoutine, jumpToRoutine, pushFrame, type RoutineName, toDouble } from "./routines.ts";
 import { high, low, once, R } from "./kit.ts";
@@ -79,6 +86,7 @@ const {
   HI_INT64,
   HI_MAP,
   HI_MODULE,
+  HI_NATIVE,
   HI_NIL,
   HI_OBJECT,
   HI_STRING,
@@ -1173,6 +1181,45 @@ export function returnToCaller(asm: Asm): void {
   asm.jmp(qword(mem(rbx, 4 * Control.STUB_RETURN)));
 }
 
+/**
+ * Natives that backends know are done here. To have something else called, code leaves, and goes on behind the call; the
+ * arguments of a native it has checked before.
+ */
+const callValue: X64Template = (asm, site) => {
+  const { a, b } = site, other = asm.label("no native");
+  const host = asm.label("native of the host"), rare = asm.label("rare arguments");
+  loadObject(asm, a, HI_NATIVE, other);
+  if (isStressed()) asm.jmp(host);
+  else {
+    asm.cmp(byte(mem(rbx, rax, 8, 1)), 0); // the flags of the header
+    asm.je(host);
+    asm.lea(rcx, R(a + 1));
+    asm.mov(edx, b);
+    callRoutine(asm, "callIntrinsic");
+    asm.test(edx, edx);
+    asm.je(rare);
+    copyOut(asm, a);
+  }
+  site.outside(() => {
+    const leave = asm.label("leave");
+    asm.bind(rare);
+    asm.mov(eax, low(a));
+    asm.bind(host);
+    asm.lea(rcx, R(a + 1));
+    asm.mov(edx, b);
+    callRoutine(asm, "acceptsArguments");
+    asm.bind(leave);
+    asm.lea(rdi, R(a));
+    asm.mov(edx, b);
+    asm.mov(ecx, site.nextPc);
+    asm.lea(rsi, rip(site.next));
+    asm.jmp(qword(mem(rbx, 4 * Control.STUB_CALL)));
+    asm.bind(other);
+    asm.mov(eax, Request.VALUE);
+    asm.jmp(leave);
+  });
+};
+
 /** An instance of the struct type that is called, made from the arguments. */
 const callStruct: X64Template = (asm, site) => {
   const { a, b } = site, exit = site.exit("not-function");
@@ -1454,17 +1501,7 @@ export const TEMPLATES = {
   CALL: (asm, site) => callFunction(asm, site),
   CALL_FUNCTION: (asm, site) => callFunction(asm, site),
   CALL_STRUCT: callStruct,
-  // Natives that backends know are done here, all others by the interpreter.
-  CALL_ANY(asm, site) {
-    const { a, b } = site, exit = site.exit("no-template");
-    loadObject(asm, a, value.HI_NATIVE, exit);
-    asm.lea(rcx, R(a + 1));
-    asm.mov(edx, b);
-    callRoutine(asm, "callIntrinsic");
-    asm.test(edx, edx);
-    asm.je(exit);
-    copyOut(asm, a);
-  },
+  CALL_ANY: callValue,
   CALL_FAR: (asm, site) => callFunction(asm, site, site.word(0)),
   RETURN(asm, { a }) {
     asm.mov(rax, R(a));
