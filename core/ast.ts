@@ -10,11 +10,11 @@
  * and whoever compiles a tree has to do likewise for these two shapes ({@linkcode leftPart} follows the first); the
  * parser bounds the depth of everything else.
  *
- *     1 + 2 + 3         Binary           if (a) … else if (b) … else …       If
- *                      ╱      ╲                                             ╱ ╲ else
- *                  Binary      3                                           …   If
- *                 ╱      ╲                                                    ╱ ╲ else
- *                1        2                                                  …   …
+ *     1 + 2 + 3         Binary           if (a) s; else if (b) t; else u;       If
+ *                      /      \                                                / \ else
+ *                  Binary      3                                              s   If
+ *                 /      \                                                       / \ else
+ *                1        2                                                     t   u
  *
  * This file decides what the nodes are; it must not know how they come about, what they mean or how they look in print.
  *
@@ -58,7 +58,7 @@ export interface VarDecl extends At<"VarDecl"> {
   /** Null means nil. */
   readonly init: Expr | null;
 }
-/** `function name(…) {…}`; the name is here, that of `fn` is null. */
+/** `function name(...) {...}`; the name is here, that of `fn` is null. */
 export interface FunctionDecl extends At<"FunctionDecl"> {
   /** What is declared. */
   readonly name: Ident;
@@ -86,7 +86,7 @@ export interface Print extends At<"Print"> {
   /** What is printed. */
   readonly value: Expr;
 }
-/** `if (test) then else …`; an else-if is an `If` in `else`. :deep-trees: */
+/** `if (test) then else ...`; an else-if is an `If` in `else`. :deep-trees: */
 export interface If extends At<"If"> {
   /** Decides by its truthiness. */
   readonly test: Expr;
@@ -131,7 +131,7 @@ export interface Return extends At<"Return"> {
 export type Break = At<"Break">;
 /** `continue;` */
 export type Continue = At<"Continue">;
-/** `{ … }` */
+/** `{ ... }` */
 export interface Block extends At<"Block"> {
   /** Its statements, in a scope of their own. */
   readonly body: readonly Stmt[];
@@ -174,7 +174,7 @@ export interface MapLit extends At<"MapLit"> {
   /** In order; a later one of the same key wins. */
   readonly entries: readonly MapEntry[];
 }
-/** `async function name(params) {…}` */
+/** `async function name(params) {...}` */
 export interface FunctionExpr extends At<"FunctionExpr"> {
   /** The name that it gives itself; null if it has none, and for declarations. */
   readonly name: Ident | null;

@@ -130,7 +130,7 @@ export interface OpcodeDef<Name extends string = string> {
   readonly operands: Operands;
   /** What executing it may do. */
   readonly effect: Effect;
-  /** What it does in one line: `R[A] = R[B] + R[C]`. */
+  /** What it does in one line: `R[A] = R[B] + R[C]`. An ellipsis, `\u2026`, stands for the registers between two. */
   readonly formula: string;
   /** A paragraph for readers. */
   readonly doc: string;
@@ -708,8 +708,8 @@ const FIELD_STRUCT = 1, FIELD_MODULE = 2, FIELD_ANY = 3;
  * :inline-cache: Words behind a field opcode: the name, then what the last object was (the ref of its struct type or the
  * index of its module), and where its field lies.
  *
- *      GET_FIELD ──► _STRUCT ──► _ANY      Whatever the cache does not answer comes here and takes a step to the right.
- *              └───► _MODULE ──►
+ *      GET_FIELD --> _STRUCT --> _ANY      Whatever the cache does not answer comes here and takes a step to the right.
+ *              +---> _MODULE -->
  *
  * `_ANY` tells compilers that objects of several types come by. It is no slower for that: it goes on as `_STRUCT` does,
  * with the type that came last.
@@ -1375,7 +1375,7 @@ export const OPCODES = [
     name: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc:
       "Calls a function, a native or a struct type. The arguments become the first registers of the callee's window.",
     exec: (m, a, b) => {
@@ -1390,7 +1390,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc:
       "CALL, specialised for functions of the program. An async function has a negative arity, and so goes the long way.",
     exec: (m, a, b) => {
@@ -1426,7 +1426,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc: "CALL, specialised for struct types: makes an instance.",
     exec: (m, a, b) => {
       if (I32[a + 1] === HI_STRUCT_TYPE && I32[(I32[a] << 1) + 1] === b) {
@@ -1456,7 +1456,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc: "CALL of natives, and of what changes.",
     exec: (m, a, b) => {
       m.save();
@@ -1469,7 +1469,7 @@ export const OPCODES = [
     name: "CALL_FAR",
     operands: { Bx: "count", words: ["window"] },
     effect: "call",
-    formula: "R[word] = R[word](R[word+1] … R[word+Bx])",
+    formula: "R[word] = R[word](R[word+1] \u2026 R[word+Bx])",
     doc: "CALL whose window a byte does not reach, or with more than 255 arguments.",
     exec: (m, _a, b) => {
       const window = m.base + (I32[m.pc] << 1) | 0;

@@ -532,7 +532,7 @@ function makeParser(
     const error = reportSyntax("U0107", kind === ";", { token: kind, where });
     if (kind === ";") {
       if (token.kind === ":") {
-        error?.notes.push({ message: "'{' begins a block here; for a map literal, write ({ … })" });
+        error?.notes.push({ message: "'{' begins a block here; for a map literal, write ({ \u2026 })" });
       } else advise(error, firstWord);
       // A line break or the end of a block is where the ';' was meant, so there is nothing to recover from.
       if (error !== null && (token.kind === "}" || token.kind === "<end>" || firstOnLine())) return;
@@ -772,7 +772,7 @@ function makeParser(
     const { kind } = body;
     if (kind === "VarDecl" || kind === "FunctionDecl" || kind === "StructDecl" || kind === "ImportDecl") {
       const error = diagnostics.report("U0114", { source, start, end }, { keyword: text.slice(start, end) });
-      error.notes.push({ message: `put braces around it: { ${text.slice(start, end)} … }` });
+      error.notes.push({ message: `put braces around it: { ${text.slice(start, end)} \u2026 }` });
     }
     return body;
   }

@@ -214,6 +214,12 @@ Deno.test("cli.ts names everything that it loads, so that Deno reads no other so
   assertEquals(named.toSorted(), (await loadedBy("cli.ts")).toSorted());
 });
 
+Deno.test("what every run loads is ASCII, which V8 keeps in half the space", async () => {
+  const beyond = (path: string) => /\P{ASCII}/u.exec(Deno.readTextFileSync(new URL(path, ROOT)))?.[0];
+  const found = (await loadedBy("cli.ts")).map((path) => [path, beyond(path)] as const);
+  assertEquals(found.filter(([, character]) => character !== undefined), []);
+});
+
 Deno.test("mod.ts shows Deno every part that is loaded on demand", () => {
   const named = new Set(importsOf("mod.ts").map(({ to }) => to));
   const parts = files.filter((path) => !/^(?:cli|docs|examples|tests)\b/.test(path)).flatMap((path) => {
