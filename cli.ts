@@ -36,6 +36,8 @@ import "./core/pass.ts";
 import "./core/plugin.ts";
 import "./core/engine.ts";
 import "./core/watchdog.ts";
+import "./core/embedder.ts";
+import "./core/running.ts";
 import "./passes/lexer.ts";
 import "./passes/parse.ts";
 import "./passes/scope.ts";

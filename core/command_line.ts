@@ -5,24 +5,14 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { suggest } from "./diagnostics.ts";
+import { writeAll, WriteFailure } from "./output.ts";
+import { definePart, PartFailure } from "./part.ts";
+import { type Plugin, PluginFailure } from "./plugin.ts";
 import { COMMANDS, OPTIONS, printHelp, printUsage } from "./options.ts";
-import {
-  createRuntime,
-  definePart,
-  OptionError,
-  PartFailure,
-  PluginFailure,
-  prepare,
-  type Report,
-  type Runtime,
-  type RuntimeOptions,
-  suggest,
-  VERSION,
-  writeAll,
-  WriteFailure,
-} from "./runtime.ts";
+import { OptionError, type Report, type Runtime, type RuntimeOptions, VERSION } from "./embedder.ts";
+import { createRuntime, prepare } from "./runtime.ts";
 import type { LabRequest, VerifyOptions } from "./commands.ts";
-import type { Plugin } from "./plugin.ts";
 
 const commands = definePart<typeof import("./commands.ts")>(import.meta, "./commands.ts");
 

@@ -228,7 +228,9 @@ export function mergePlugins(
     artifacts: new Map(artifacts.map((row) => [row.kind, row])),
     passes: Object.freeze(passes),
     backends: new Map(backends.map((row) => [row.name, row])),
-    messages: messages.length === 0 ? DIAGNOSTICS : Object.freeze(Object.assign({}, DIAGNOSTICS, ...messages)),
+    messages: messages.length === 0
+      ? DIAGNOSTICS
+      : Object.freeze(Object.assign({}, DIAGNOSTICS, ...messages)),
     extend,
     notify(hook, event, diagnostics) {
       for (const { name, observe } of plugins) {
