@@ -409,14 +409,16 @@ export const OPERATOR_PRECEDENCE: Readonly<Record<BinaryOp | LogicalOp, number>>
   "%": PRECEDENCE.factor,
 };
 
-/** The fields that hold nodes, by kind: the table once more, in the form that traversals want. */
-export const CHILD_FIELDS: Readonly<Record<NodeKind, readonly string[]>> = childFields();
+// Rows in the form that traversals want; made on first use, since most files have nodes of a few kinds only.
+const childFields = new Map<NodeKind, readonly string[]>();
 
-function childFields(): Record<NodeKind, readonly string[]> {
-  const found: Record<string, readonly string[]> = {};
-  for (const kind in NODES) {
-    const fields: Readonly<Record<string, FieldKind>> = NODES[kind as NodeKind];
-    found[kind] = Object.keys(fields).filter((field) => fields[field].startsWith("node"));
+/** The fields of nodes of a kind that hold nodes. */
+export function childFieldsOf(kind: NodeKind): readonly string[] {
+  let found = childFields.get(kind);
+  if (found === undefined) {
+    const fields: Readonly<Record<string, FieldKind>> = NODES[kind];
+    found = Object.keys(fields).filter((field) => fields[field].startsWith("node"));
+    childFields.set(kind, found);
   }
   return found;
 }
@@ -453,7 +455,7 @@ export function walk(root: Node, visitor: Visitor): void {
       nodes.push(null, null); // [unused, marker] beside [grandparent, node]
       parents.push(parent, node);
     }
-    const fields = CHILD_FIELDS[node.kind];
+    const fields = childFieldsOf(node.kind);
     for (let i = fields.length - 1; i >= 0; i--) {
       const child = fieldOf(node, fields[i]) as Node | readonly Node[] | null;
       if (child === null) continue;
@@ -480,7 +482,7 @@ export function mapAst<Root extends Node>(root: Root, change: (node: Node) => No
   walk(root, {
     leave(node) {
       let copy: Node | null = null;
-      for (const field of CHILD_FIELDS[node.kind]) {
+      for (const field of childFieldsOf(node.kind)) {
         const child = fieldOf(node, field) as Node | readonly Node[] | null;
         if (child === null) continue;
         const differs = isList(child) ? child.some((one) => changed.has(one)) : changed.has(child);

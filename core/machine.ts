@@ -428,8 +428,8 @@ export interface Machine {
 const functions: (LoadedFunction | undefined)[] = [];
 const modules: (Module | undefined)[] = [];
 const natives: NativeDef[] = [];
-/** Of each native, what it takes. */
-const signatures: Signature[] = [];
+/** Of each native that was called, what it takes. */
+const signatures: (Signature | undefined)[] = [];
 const nativeNumbers = new Map<NativeDef, number>();
 const machines = new Set<Machine>();
 let current: Machine | null = null;
@@ -582,7 +582,6 @@ export function defineNative(machine: Machine, def: NativeDef, module?: Module):
   if (number === undefined) {
     number = natives.length;
     natives.push(def);
-    signatures.push(makeSignature(def));
     nativeNumbers.set(def, number);
   }
   const word = newGlobal();
@@ -828,7 +827,8 @@ function callNative(machine: Machine, callee: number, count: number): number {
 
 /** The window of the caller covers the arguments, so they are rooted. */
 function checkArguments(machine: Machine, number: number, callee: number, count: number): void {
-  if (acceptsArguments(signatures[number], callee + 2, count)) return;
+  const signature = signatures[number] ??= makeSignature(natives[number]);
+  if (acceptsArguments(signature, callee + 2, count)) return;
   failArguments(machine, natives[number], Array.from({ length: count }, (_, i) => callee + 2 + i * 2));
 }
 

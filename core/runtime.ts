@@ -335,10 +335,9 @@ function makeDriver(registry: Registry, options: RuntimeOptions): DriverOptions 
     throw new OptionError(`A threshold of ${threshold} is not possible; give 0 to ${THRESHOLD_MAX}`);
   }
   const log: DriverLog = { timings: [], dumps: [] };
-  const known = new Map(registry.passes.map(({ pass }) => [pass.name, pass]));
   for (const name of off) {
-    const pass = known.get(name);
-    if (pass === undefined) throw unknownName("pass", name, known.keys());
+    const pass = registry.passes.find(({ pass }) => pass.name === name)?.pass;
+    if (pass === undefined) throw unknownName("pass", name, registry.passes.map(({ pass }) => pass.name));
     if (pass.required) throw new OptionError(`Pass '${name}' cannot be turned off: nothing works without it`);
   }
   return {
@@ -360,6 +359,7 @@ function makeDriver(registry: Registry, options: RuntimeOptions): DriverOptions 
 
 /** What is to be dumped, or to be on the page, by its names; those that nothing has are refused. */
 function namesToDump(registry: Registry, { dump = [], page = false }: RuntimeOptions): readonly string[] {
+  if (dump.length === 0) return page ? PAGE_PARTS : [];
   const artifacts = [...registry.artifacts.values()].map((def) => def.dump);
   const names = new Set([...artifacts, ...registry.passes.map(({ pass }) => pass.name), ...RUN_VIEWS, ALL]);
   for (const name of dump) {
@@ -368,7 +368,7 @@ function namesToDump(registry: Registry, { dump = [], page = false }: RuntimeOpt
       throw new OptionError(`A page has no place for '${name}'; it shows ${PAGE_PARTS.join(", ")}`);
     }
   }
-  if (page) return dump.length === 0 || dump.includes(ALL) ? PAGE_PARTS : dump;
+  if (page) return dump.includes(ALL) ? PAGE_PARTS : dump;
   const printed = dump.filter((name) => name !== ALL);
   return dump.includes(ALL) ? [...new Set([...artifacts, ...RUN_VIEWS, ...printed])] : printed;
 }
@@ -383,12 +383,13 @@ function isRunView(registry: Registry, name: string): boolean {
 
 /** How machine code is to be run; words that no backend knows are refused. */
 function nativeOptions(registry: Registry, { execMemory, gate, codeCache }: RuntimeOptions): NativeOptions {
-  const choices = [...registry.backends.values()].flatMap(({ choices }) => choices ?? []);
-  const check = (what: string, word: string | undefined, known: readonly string[]) => {
-    if (word !== undefined && !known.includes(word)) throw unknownName(what, word, known);
+  const check = (what: string, word: string | undefined, place: keyof NonNullable<Backend["choices"]>) => {
+    if (word === undefined) return;
+    const known = [...registry.backends.values()].flatMap(({ choices }) => choices?.[place] ?? []);
+    if (!known.includes(word)) throw unknownName(what, word, known);
   };
-  check("kind of executable memory", execMemory, choices.flatMap(({ memory }) => memory));
-  check("gate", gate, choices.flatMap(({ gate }) => gate));
+  check("kind of executable memory", execMemory, "memory");
+  check("gate", gate, "gate");
   if (codeCache !== undefined && !(codeCache >= CACHE_MIN && codeCache <= CACHE_MAX)) {
     throw new OptionError(`A code cache of ${codeCache} bytes is not possible; give 64K to 1G`);
   }

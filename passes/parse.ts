@@ -453,21 +453,24 @@ interface Row {
 
 function mergeGrammar(rules: readonly SyntaxRule[]): Map<string, Row> {
   const rows = new Map<string, Row>();
-  const owners = new Map<string, string>();
-  const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow, by: string) => {
-    if (rows.has(token)) {
-      throw new Error(`token '${token}' is defined twice: by ${owners.get(token)} and by ${by}`);
-    }
-    owners.set(token, by);
+  const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow) =>
     rows.set(token, {
       prefix: prefix ?? null,
       infix: infix ?? null,
       precedence: infix ? precedence ?? PRECEDENCE.postfix : -1,
       statement: statement ?? null,
     });
-  };
-  for (const [token, row] of Object.entries(GRAMMAR)) add(token, row, "the language");
-  for (const rule of rules) add(rule.token, rule, rule.by);
+  for (const [token, row] of Object.entries(GRAMMAR)) add(token, row);
+  for (const rule of rules) {
+    const { token, by } = rule;
+    if (rows.has(token)) {
+      const owner = Object.hasOwn(GRAMMAR, token)
+        ? "the language"
+        : rules.find((other) => other.token === token)!.by;
+      throw new Error(`token '${token}' is defined twice: by ${owner} and by ${by}`);
+    }
+    add(token, rule);
+  }
   return rows;
 }
 
