@@ -21,8 +21,9 @@ import { prepare } from "./core/runtime.ts";
 
 // ---- running programs --------------------------------------------------------------------------------------------
 
-export { BACKENDS, createRuntime, OptionError, VERSION } from "./core/runtime.ts";
-export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/runtime.ts";
+export { BACKENDS, createRuntime } from "./core/runtime.ts";
+export { OptionError, VERSION } from "./core/embedder.ts";
+export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/embedder.ts";
 export { CompileFailure } from "./core/pass.ts";
 export { NativeFault, ProgramExit, RuntimeFault } from "./core/machine.ts";
 export { WriteFailure } from "./core/output.ts";
@@ -214,9 +215,10 @@ void (() => [
   import("./backends/x64/disassembler.ts"),
   import("./backends/x64/native.ts"),
   import("./core/admission.ts"),
-  import("./core/convert.ts"),
+  import("./core/dialogue.ts"),
   import("./core/doctor.ts"),
   import("./core/explain.ts"),
+  import("./core/findings.ts"),
   import("./core/input.ts"),
   import("./core/jit_log.ts"),
   import("./core/lab.ts"),

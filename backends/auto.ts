@@ -8,8 +8,8 @@
  * it has not taken more than twice the time of the better choice.
  *
  * ```text
- *   interpreter ──hot loop or call──► for more than PATIENCE? ──no──► interpreter
- *                                         └──yes──► load ──► native code works? ──► the backend that compiles
+ *   interpreter --hot loop or call--> for more than PATIENCE? --no--> interpreter
+ *                                         +--yes--> load --> native code works? --> the backend that compiles
  * ```
  */
 

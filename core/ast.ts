@@ -10,11 +10,11 @@
  * and whoever compiles a tree has to do likewise for these two shapes ({@linkcode leftPart} follows the first); the
  * parser bounds the depth of everything else.
  *
- *     1 + 2 + 3         Binary           if (a) … else if (b) … else …       If
- *                      ╱      ╲                                             ╱ ╲ else
- *                  Binary      3                                           …   If
- *                 ╱      ╲                                                    ╱ ╲ else
- *                1        2                                                  …   …
+ *     1 + 2 + 3         Binary           if (a) s; else if (b) t; else u;       If
+ *                      /      \                                                / \ else
+ *                  Binary      3                                              s   If
+ *                 /      \                                                       / \ else
+ *                1        2                                                     t   u
  *
  * This file decides what the nodes are; it must not know how they come about, what they mean or how they look in print.
  *
@@ -58,7 +58,7 @@ export interface VarDecl extends At<"VarDecl"> {
   /** Null means nil. */
   readonly init: Expr | null;
 }
-/** `function name(…) {…}`; the name is here, that of `fn` is null. */
+/** `function name(...) {...}`; the name is here, that of `fn` is null. */
 export interface FunctionDecl extends At<"FunctionDecl"> {
   /** What is declared. */
   readonly name: Ident;
@@ -86,7 +86,7 @@ export interface Print extends At<"Print"> {
   /** What is printed. */
   readonly value: Expr;
 }
-/** `if (test) then else …`; an else-if is an `If` in `else`. :deep-trees: */
+/** `if (test) then else ...`; an else-if is an `If` in `else`. :deep-trees: */
 export interface If extends At<"If"> {
   /** Decides by its truthiness. */
   readonly test: Expr;
@@ -131,7 +131,7 @@ export interface Return extends At<"Return"> {
 export type Break = At<"Break">;
 /** `continue;` */
 export type Continue = At<"Continue">;
-/** `{ … }` */
+/** `{ ... }` */
 export interface Block extends At<"Block"> {
   /** Its statements, in a scope of their own. */
   readonly body: readonly Stmt[];
@@ -174,7 +174,7 @@ export interface MapLit extends At<"MapLit"> {
   /** In order; a later one of the same key wins. */
   readonly entries: readonly MapEntry[];
 }
-/** `async function name(params) {…}` */
+/** `async function name(params) {...}` */
 export interface FunctionExpr extends At<"FunctionExpr"> {
   /** The name that it gives itself; null if it has none, and for declarations. */
   readonly name: Ident | null;
@@ -409,14 +409,16 @@ export const OPERATOR_PRECEDENCE: Readonly<Record<BinaryOp | LogicalOp, number>>
   "%": PRECEDENCE.factor,
 };
 
-/** The fields that hold nodes, by kind: the table once more, in the form that traversals want. */
-export const CHILD_FIELDS: Readonly<Record<NodeKind, readonly string[]>> = childFields();
+// Rows in the form that traversals want; made on first use, since most files have nodes of a few kinds only.
+const childFields = new Map<NodeKind, readonly string[]>();
 
-function childFields(): Record<NodeKind, readonly string[]> {
-  const found: Record<string, readonly string[]> = {};
-  for (const kind in NODES) {
-    const fields: Readonly<Record<string, FieldKind>> = NODES[kind as NodeKind];
-    found[kind] = Object.keys(fields).filter((field) => fields[field].startsWith("node"));
+/** The fields of nodes of a kind that hold nodes. */
+export function childFieldsOf(kind: NodeKind): readonly string[] {
+  let found = childFields.get(kind);
+  if (found === undefined) {
+    const fields: Readonly<Record<string, FieldKind>> = NODES[kind];
+    found = Object.keys(fields).filter((field) => fields[field].startsWith("node"));
+    childFields.set(kind, found);
   }
   return found;
 }
@@ -453,7 +455,7 @@ export function walk(root: Node, visitor: Visitor): void {
       nodes.push(null, null); // [unused, marker] beside [grandparent, node]
       parents.push(parent, node);
     }
-    const fields = CHILD_FIELDS[node.kind];
+    const fields = childFieldsOf(node.kind);
     for (let i = fields.length - 1; i >= 0; i--) {
       const child = fieldOf(node, fields[i]) as Node | readonly Node[] | null;
       if (child === null) continue;
@@ -480,7 +482,7 @@ export function mapAst<Root extends Node>(root: Root, change: (node: Node) => No
   walk(root, {
     leave(node) {
       let copy: Node | null = null;
-      for (const field of CHILD_FIELDS[node.kind]) {
+      for (const field of childFieldsOf(node.kind)) {
         const child = fieldOf(node, field) as Node | readonly Node[] | null;
         if (child === null) continue;
         const differs = isList(child) ? child.some((one) => changed.has(one)) : changed.has(child);

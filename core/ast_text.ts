@@ -5,7 +5,7 @@
  * @module
  */
 import {
-  CHILD_FIELDS,
+  childFieldsOf,
   type Expr,
   type FieldKind,
   fieldOf,
@@ -59,7 +59,7 @@ export function printAst(root: Node, source?: SourceFile): string {
         if (isData) line += ` ${field}=${datum(kind, fieldOf(node, field))}`;
       }
       lines.push(line);
-      for (const field of CHILD_FIELDS[node.kind].toReversed()) {
+      for (const field of childFieldsOf(node.kind).toReversed()) {
         const child = fieldOf(node, field) as Node | readonly Node[] | null;
         const count = child === null ? 0 : isList(child) ? child.length : 1;
         for (let i = 0; i < count; i++) labels.push(`${field}: `);

@@ -9,18 +9,16 @@ import type { LabTools } from "./lab.ts";
 import { definePart } from "./part.ts";
 import type { Plugin } from "./plugin.ts";
 import { makeSource } from "./source.ts";
+import { OptionError, type RuntimeOptions, VERSION } from "./embedder.ts";
+import { absolutePath } from "./running.ts";
 import {
-  absolutePath,
   BACKENDS,
   createRuntime,
   DEFAULT_THRESHOLD,
   FALLBACK,
   findBackend,
-  OptionError,
   PREFERRED,
   registryOf,
-  type RuntimeOptions,
-  VERSION,
 } from "./runtime.ts";
 
 const PARTS = {

@@ -15,23 +15,23 @@
  *
  * ```text
  *   31           16 15     8 7      0
- *  │ size in units │ flags  │ kind   │   size 0: a large object, its size is in the block table
+ *  | size in units | flags  | kind   |   size 0: a large object, its size is in the block table
  *
- *  BYTES       │hdr│used│ bytes …                               shared by strings that grow (strings.ts)
- *  STRING      │hdr│length│hash│bytes ref│ bytes …              bytes inline when bytes ref = own ref + 2
- *  INT64       │hdr│ - │low│high│
- *  ARRAY       │hdr│length│items ref│capacity│                  items ref: first element, 0 when capacity is 0
- *  ITEMS       │hdr│ - │ value │ value │ …
- *  MAP         │hdr│…│                                          (maps.ts)
- *  STRUCT      │hdr│type ref│ value │ value │ …
- *  STRUCT_TYPE │hdr│fields│name ref│ - │ name ref of each field …
- *  FUNCTION    │hdr│proto word│cells│ - │ ref of each cell …
- *  NATIVE      │hdr│index│least, most│sets│ set of types …       what it takes: numbers of arguments, then their types
- *  MODULE      │hdr│index│
- *  FUTURE      │hdr│state│ value │id│ - │
- *  RESOURCE    │hdr│index│
- *  CELL        │hdr│ - │ value │
- *  PROTO       │hdr│constants│ constant n-1 … constant 0 │ proto words │ code │   (program.ts)
+ *  BYTES       |hdr|used| bytes ...                             shared by strings that grow (strings.ts)
+ *  STRING      |hdr|length|hash|bytes ref| bytes ...            bytes inline when bytes ref = own ref + 2
+ *  INT64       |hdr| - |low|high|
+ *  ARRAY       |hdr|length|items ref|capacity|                  items ref: first element, 0 when capacity is 0
+ *  ITEMS       |hdr| - | value | value | ...
+ *  MAP         |hdr|...|                                        (maps.ts)
+ *  STRUCT      |hdr|type ref| value | value | ...
+ *  STRUCT_TYPE |hdr|fields|name ref| - | name ref of each field ...
+ *  FUNCTION    |hdr|proto word|cells| - | ref of each cell ...
+ *  NATIVE      |hdr|index|least, most|sets| set of types ...     what it takes: numbers of arguments, then their types
+ *  MODULE      |hdr|index|
+ *  FUTURE      |hdr|state| value |id| - |
+ *  RESOURCE    |hdr|index|
+ *  CELL        |hdr| - | value |
+ *  PROTO       |hdr|constants| constant n-1 ... constant 0 | proto words | code |   (program.ts)
  * ```
  */
 

@@ -6,10 +6,10 @@
  * passed without copying; the callee's own function value stays below its first register:
  *
  * ```text
- *  caller  │ r0 │ r1 │ … │ rA = callee, later the result │ rA+1 │ … │ rA+n │
- *  callee                                                │ r0   │ … │ rn-1 │ locals … │
- *                                                        └─ base
- *  record  │ return pc │ base of the caller │ proto word of the caller │ native │   pushed by a call
+ *  caller  | r0 | r1 | ... | rA = callee, later the result | rA+1 | ... | rA+n |
+ *  callee                                                  | r0   | ... | rn-1 | locals ... |
+ *                                                          +- base
+ *  record  | return pc | base of the caller | proto word of the caller | native |   pushed by a call
  * ```
  *
  * The record's last word is the place in the code cache where a native caller goes on, 0 for the interpreter.

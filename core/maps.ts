@@ -3,14 +3,14 @@
  * walked while they change; the collector knows the layout, nobody else does.
  *
  * ```text
- *  MAP  │hdr│count│index ref│mask│entries ref│used│capacity│next number│
- *                     │              │
- *      ┌──────────────┘              └────┐
- *      ▼  one word for each slot          ▼  three units for each entry, in the order of insertion
- *   0 │ 0 │ free                       1 │ key │ value │hash│number│
- *   1 │ 3 │ ──► entry 3               2 │EMPTY│  nil  │skip│number│    removed
- *   2 │ 1 │ ──► entry 1               3 │ key │ value │hash│number│
- *   … mask                               … used … capacity
+ *  MAP  |hdr|count|index ref|mask|entries ref|used|capacity|next number|
+ *                     |              |
+ *      +--------------+              +----+
+ *      v  one word for each slot          v  three units for each entry, in the order of insertion
+ *   0 | 0 | free                       1 | key | value |hash|number|
+ *   1 | 3 | --> entry 3               2 |EMPTY|  nil  |skip|number|    removed
+ *   2 | 1 | --> entry 1               3 | key | value |hash|number|
+ *  ...  mask                             ...  used ... capacity
  * ```
  *
  * The index holds positions counted from 1 (ordinals), is probed linearly and at most half full. Removal

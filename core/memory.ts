@@ -6,19 +6,19 @@
  *
  * ```text
  *  byte address
- *  0         ┌──────────────────────────────┐
- *            │ control words (Control)      │  frame pointer, stack limit, allocation cursor, …
- *  64 KiB    ├──────────────────────────────┤
- *            │ globals, 8 bytes each        │  slot numbers are handed out by the loader, never reused
- *  8 MiB     ├──────────────────────────────┤
- *            │ frames, 16 bytes each        │  call-info stack: return pc, base, function
- *  16 MiB    ├──────────────────────────────┤
- *            │ registers, 8 bytes each      │  the value stack; a frame is a window on it
- *  272 MiB   ├──────────────────────────────┤
- *            │ mark bits, 1 per 8 bytes     │
- *  336 MiB   ├──────────────────────────────┤
- *            │ blocks of 32 KiB             │  objects, bytecode, constants (gc.ts, heap.ts)
- *  at most   └──────────────────────────────┘
+ *  0         +------------------------------+
+ *            | control words (Control)      |  frame pointer, stack limit, allocation cursor, ...
+ *  64 KiB    +------------------------------+
+ *            | globals, 8 bytes each        |  slot numbers are handed out by the loader, never reused
+ *  8 MiB     +------------------------------+
+ *            | frames, 16 bytes each        |  call-info stack: return pc, base, function
+ *  16 MiB    +------------------------------+
+ *            | registers, 8 bytes each      |  the value stack; a frame is a window on it
+ *  272 MiB   +------------------------------+
+ *            | mark bits, 1 per 8 bytes     |
+ *  336 MiB   +------------------------------+
+ *            | blocks of 32 KiB             |  objects, bytecode, constants (gc.ts, heap.ts)
+ *  at most   +------------------------------+
  *  4 GiB
  * ```
  *

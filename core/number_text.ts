@@ -24,7 +24,7 @@ export function formatDouble(x: number): string {
 
 /** `%.14g` of a positive finite number. */
 function formatGeneral(x: number): string {
-  // d.ddddddddddddde±X; rounds the exact value, but ties away from zero.
+  // d.ddddddddddddde+X or e-X; rounds the exact value, but ties away from zero.
   let text = x.toExponential(13);
   if (isTie(x) && (text.charCodeAt(14) & 1) === 1) {
     // The tie was rounded up to an odd digit, which is therefore not 0: the even neighbour is one below.

@@ -129,7 +129,7 @@ export interface OpcodeDef<Name extends string = string> {
   readonly operands: Operands;
   /** What executing it may do. */
   readonly effect: Effect;
-  /** What it does in one line: `R[A] = R[B] + R[C]`. */
+  /** What it does in one line: `R[A] = R[B] + R[C]`. An ellipsis, `\u2026`, stands for the registers between two. */
   readonly formula: string;
   /** A paragraph for readers. */
   readonly doc: string;
@@ -258,26 +258,41 @@ const moduloInts: Exec = (m, a, b, c) => {
   compute(m, a, b, c);
 };
 
+/**
+ * A specialised form of an opcode: a row like that of the general one, but for the suffix, the meaning and a sentence more.
+ * Its fields are listed, since copying them by `...` takes V8 several times as long, and there are a hundred such rows.
+ */
+function form<N extends string, S extends string>(
+  { name, operands, effect, formula, doc, swapped = false }: OpcodeDef<N>,
+  suffix: S,
+  exec: Exec,
+  more: string,
+): OpcodeDef<`${N}_${S}`> {
+  return {
+    name: `${name}_${suffix}`,
+    operands,
+    effect,
+    formula,
+    doc: `${doc} ${more}`,
+    exec,
+    general: name,
+    swapped,
+  };
+}
+
 type Forms<N extends string> = N | `${N}_II` | `${N}_FF` | `${N}_ANY`;
 
 /** The four rows of an opcode that is specialised for numbers. ORDER families */
 function family<N extends string>(
-  general: Omit<OpcodeDef<N>, "general">,
+  general: OpcodeDef<N>,
   ints: Exec,
   doubles: Exec,
 ): OpcodeDef<Forms<N>>[] {
-  const form = (suffix: "_II" | "_FF" | "_ANY", exec: Exec, doc: string): OpcodeDef<Forms<N>> => ({
-    ...general,
-    name: `${general.name}${suffix}`,
-    general: general.name,
-    doc: `${general.doc} ${doc}`,
-    exec,
-  });
   return [
     general,
-    form("_II", ints, "Specialised for two integers."),
-    form("_FF", doubles, "Specialised for two doubles."),
-    form("_ANY", general.exec, "For operands whose types change."),
+    form(general, "II", ints, "Specialised for two integers."),
+    form(general, "FF", doubles, "Specialised for two doubles."),
+    form(general, "ANY", general.exec, "For operands whose types change."),
   ];
 }
 
@@ -288,23 +303,17 @@ function arithmeticRows<N extends string>(
   doubles: Exec,
   doc: string,
 ): OpcodeDef<Forms<N | `${N}_K`>>[] {
-  const row = { effect: "pure", doc, exec: execArithmetic } as const;
+  const row = <M extends string>(name: M, operands: Operands, right: string): OpcodeDef<M> => ({
+    name,
+    operands,
+    effect: "pure",
+    formula: `R[A] = R[B] ${operator} ${right}`,
+    doc,
+    exec: execArithmetic,
+  });
   return [
-    ...family(
-      { ...row, name, operands: { A: "dst", B: "src", C: "src" }, formula: `R[A] = R[B] ${operator} R[C]` },
-      ints,
-      doubles,
-    ),
-    ...family(
-      {
-        ...row,
-        name: `${name}_K` as const,
-        operands: { A: "dst", B: "src", C: "constant" },
-        formula: `R[A] = R[B] ${operator} K[C]`,
-      },
-      ints,
-      doubles,
-    ),
+    ...family(row(name, { A: "dst", B: "src", C: "src" }, "R[C]"), ints, doubles),
+    ...family(row(`${name}_K`, { A: "dst", B: "src", C: "constant" }, "K[C]"), ints, doubles),
   ];
 }
 
@@ -707,8 +716,8 @@ const FIELD_STRUCT = 1, FIELD_MODULE = 2, FIELD_ANY = 3;
  * :inline-cache: Words behind a field opcode: the name, then what the last object was (the ref of its struct type or the
  * index of its module), and where its field lies.
  *
- *      GET_FIELD ──► _STRUCT ──► _ANY      Whatever the cache does not answer comes here and takes a step to the right.
- *              └───► _MODULE ──►
+ *      GET_FIELD --> _STRUCT --> _ANY      Whatever the cache does not answer comes here and takes a step to the right.
+ *              +---> _MODULE -->
  *
  * `_ANY` tells compilers that objects of several types come by. It is no slower for that: it goes on as `_STRUCT` does,
  * with the type that came last.
@@ -840,22 +849,21 @@ function indexRows<N extends string>(
   access: "get" | "set",
 ): OpcodeDef<IndexForms<N>>[] {
   const get = access === "get", any = get ? execGetIndex : execSetIndex;
-  const row = (form: IndexForms<N>, exec: Exec, more: string): OpcodeDef<IndexForms<N>> => ({
-    name: form,
+  const general: OpcodeDef<N> = {
+    name,
     operands,
     effect: "memory",
     formula,
-    doc: `${get ? "Reads" : "Writes"} an element of an array or an entry of a map${
-      get ? ", or a byte of a string" : ""
-    }.${more}`,
-    exec,
-    ...(form === name ? {} : { general: name }),
-  });
+    doc: get
+      ? "Reads an element of an array or an entry of a map, or a byte of a string."
+      : "Writes an element of an array or an entry of a map.",
+    exec: any,
+  };
   return [
-    row(name, any, ""),
-    row(`${name}_ARRAY`, get ? getArrayItem : setArrayItem, " Specialised for arrays."),
-    row(`${name}_MAP`, get ? getMapEntry : execSetIndex, " Specialised for maps."),
-    row(`${name}_ANY`, any, " For containers whose kinds change."),
+    general,
+    form(general, "ARRAY", get ? getArrayItem : setArrayItem, "Specialised for arrays."),
+    form(general, "MAP", get ? getMapEntry : execSetIndex, "Specialised for maps."),
+    form(general, "ANY", any, "For containers whose kinds change."),
   ];
 }
 
@@ -930,33 +938,35 @@ function fieldRows<N extends string>(
   access: "get" | "set",
 ): OpcodeDef<FieldForms<N>>[] {
   const get = access === "get", any = get ? execGetField : execSetField;
-  const row = (form: FieldForms<N>, exec: Exec, more: string): OpcodeDef<FieldForms<N>> => ({
-    name: form,
+  const general: OpcodeDef<N> = {
+    name,
     operands,
     effect: "memory",
     formula,
     doc: get
-      ? `Reads a field of an instance, a member of a module, or the length of a string.${more}`
-      : `Writes a field of an instance.${more}`,
-    exec,
-    ...(form === name ? {} : { general: name }),
-  });
+      ? "Reads a field of an instance, a member of a module, or the length of a string."
+      : "Writes a field of an instance.",
+    exec: any,
+  };
   return [
-    row(name, any, ""),
-    row(
-      `${name}_STRUCT`,
+    general,
+    form(
+      general,
+      "STRUCT",
       get ? getStructField : setStructField,
-      " Specialised for one struct type, by an inline cache.",
+      "Specialised for one struct type, by an inline cache.",
     ),
-    row(
-      `${name}_MODULE`,
+    form(
+      general,
+      "MODULE",
       get ? getModuleField : execSetField,
-      " Specialised for one module, by an inline cache.",
+      "Specialised for one module, by an inline cache.",
     ),
-    row(
-      `${name}_ANY`,
+    form(
+      general,
+      "ANY",
       get ? getStructField : setStructField,
-      " For objects whose types change; the cache has the struct type that came last.",
+      "For objects whose types change; the cache has the struct type that came last.",
     ),
   ];
 }
@@ -1374,7 +1384,7 @@ export const OPCODES = [
     name: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc:
       "Calls a function, a native or a struct type. The arguments become the first registers of the callee's window.",
     exec: (m, a, b) => {
@@ -1389,7 +1399,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc:
       "CALL, specialised for functions of the program. An async function has a negative arity, and so goes the long way.",
     exec: (m, a, b) => {
@@ -1425,7 +1435,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc: "CALL, specialised for struct types: makes an instance.",
     exec: (m, a, b) => {
       if (I32[a + 1] === HI_STRUCT_TYPE && I32[(I32[a] << 1) + 1] === b) {
@@ -1455,7 +1465,7 @@ export const OPCODES = [
     general: "CALL",
     operands: { A: "window", B: "count" },
     effect: "call",
-    formula: "R[A] = R[A](R[A+1] … R[A+B])",
+    formula: "R[A] = R[A](R[A+1] \u2026 R[A+B])",
     doc: "CALL of natives, and of what changes.",
     exec: (m, a, b) => {
       m.save();
@@ -1468,7 +1478,7 @@ export const OPCODES = [
     name: "CALL_FAR",
     operands: { Bx: "count", words: ["window"] },
     effect: "call",
-    formula: "R[word] = R[word](R[word+1] … R[word+Bx])",
+    formula: "R[word] = R[word](R[word+1] \u2026 R[word+Bx])",
     doc: "CALL whose window a byte does not reach, or with more than 255 arguments.",
     exec: (m, _a, b) => {
       const window = m.base + (I32[m.pc] << 1) | 0;
@@ -1717,10 +1727,9 @@ export const OPCODES = [
 /** The name of a built-in opcode. */
 export type OpName = (typeof OPCODES)[number]["name"];
 
-/** Opcode numbers by name. */
-export const OP: Readonly<Record<OpName, number>> = Object.fromEntries(
-  OPCODES.map((row, number) => [row.name, number]),
-) as Record<OpName, number>;
+/** Opcode numbers by name. Without a prototype V8 takes it for a dictionary, and makes no shape for each name it gets. */
+export const OP: Readonly<Record<OpName, number>> = Object.create(null);
+OPCODES.forEach(({ name }, number) => (OP as Record<OpName, number>)[name] = number);
 
 /** For each opcode number that of its family's general form; itself outside families. */
 const generalOf = new Uint8Array(256).map((_, number) => number);
@@ -1731,6 +1740,7 @@ const FIRST_ARITHMETIC = OP.ADD, FIRST_RELATION = OP.JUMP_LT;
 
 /** What bodies may name: views and functions are handed to the dispatch loop, numbers are written into its text. */
 export const SCOPE = {
+  __proto__: null, // as for OP
   I32,
   F64,
   HI_UINT,

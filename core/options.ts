@@ -1,7 +1,7 @@
 /**
  * The command line as a table: commands and options, each with what it is for and a command that shows it. Parsing,
  * `--help` and `explain` are derived from the rows, so what one of them knows the others know too. What an option
- * does is decided in cli.ts, which loads this file only when there is something to parse.
+ * does is decided in command_line.ts.
  *
  * @module
  */

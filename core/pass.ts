@@ -4,11 +4,11 @@
  * collects what it measures and prints nothing. What the passes do it does not know, nor who brings them.
  *
  * ```text
- *  load   source ──parse──► ast ──(ast passes)──► ast ──bytecode──► program ──profile──► program
- *                  │              │                                  │
- *                  └ after each: verified (check), printed (dump), timed, shown to observers
- *                  │
- *  hot    hot ──template-jit──► draft ──(draft passes)──► draft ──jump-patch──► code
+ *  load   source --parse--> ast --(ast passes)--> ast --bytecode--> program --profile--> program
+ *                  |              |                                  |
+ *                  +- after each: verified (check), printed (dump), timed, shown to observers
+ *                  |
+ *  hot    hot --template-jit--> draft --(draft passes)--> draft --jump-patch--> code
  * ```
  *
  * The load stage runs once for each file, the hot stage once for each function that is worth machine code.

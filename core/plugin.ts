@@ -218,6 +218,7 @@ export function mergePlugins(
   );
   const artifacts = plugins.flatMap(({ artifacts = [] }) => artifacts);
   const backends = plugins.flatMap(({ backends = [] }) => backends);
+  const messages = plugins.map(({ diagnostics }) => diagnostics).filter((table) => table !== undefined);
   return Object.freeze<Registry>({
     plugins: Object.freeze(plugins),
     opcodes: Object.freeze([...OPCODES, ...plugins.flatMap(({ opcodes = [] }) => opcodes)]),
@@ -227,7 +228,9 @@ export function mergePlugins(
     artifacts: new Map(artifacts.map((row) => [row.kind, row])),
     passes: Object.freeze(passes),
     backends: new Map(backends.map((row) => [row.name, row])),
-    messages: Object.freeze(Object.assign({}, DIAGNOSTICS, ...plugins.map(({ diagnostics }) => diagnostics))),
+    messages: messages.length === 0
+      ? DIAGNOSTICS
+      : Object.freeze(Object.assign({}, DIAGNOSTICS, ...messages)),
     extend,
     notify(hook, event, diagnostics) {
       for (const { name, observe } of plugins) {

@@ -6,9 +6,9 @@
  *
  * ```text
  *   31        24 23        16 15         8 7          0
- *  │     C      │     B      │     A      │  opcode   │     three bytes
- *  │           Bx            │     A      │  opcode   │     one byte and 16 bits (sBx: signed)
- *  │              operand word                        │     jump distance, constant, global, cache …
+ *  |     C      |     B      |     A      |  opcode   |     three bytes
+ *  |           Bx            |     A      |  opcode   |     one byte and 16 bits (sBx: signed)
+ *  |              operand word                        |     jump distance, constant, global, cache ...
  * ```
  *
  * A jump distance counts from the operand word that holds it. Jumps backward go to LOOP instructions only.
@@ -16,8 +16,8 @@
  * In linear memory a function is one object; its constants stand before its words, so that one address serves both:
  *
  * ```text
- *  │hdr│n│ constant n-1 │ … │ constant 0 │ PROTO words │ code … │ captures … │
- *                                        └─ the "proto word" that frames and functions hold
+ *  |hdr|n| constant n-1 | ... | constant 0 | PROTO words | code ... | captures ... |
+ *                                          +- the "proto word" that frames and functions hold
  * ```
  */
 

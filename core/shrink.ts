@@ -17,7 +17,7 @@
  */
 
 import {
-  CHILD_FIELDS,
+  childFieldsOf,
   fieldOf,
   isList,
   type Node as AstNode,
@@ -160,7 +160,7 @@ function listOf(
  */
 function childrenOf(node: AstNode): AstNode[] {
   if (node.kind === "For" || node.kind === "While") return [node.body];
-  const children = CHILD_FIELDS[node.kind].flatMap((field) => {
+  const children = childFieldsOf(node.kind).flatMap((field) => {
     const child = fieldOf(node, field) as AstNode | readonly AstNode[] | null;
     return child === null ? [] : isList(child) ? child : [child];
   });

@@ -6,11 +6,11 @@
  * that several strings share.
  *
  * ```text
- *  inline   │hdr│length│hash│own ref + 2│ h e l l o …          hash 0: not computed yet
+ *  inline   |hdr|length|hash|own ref + 2| h e l l o ...        hash 0: not computed yet
  *
- *  shared   │hdr│length 70│hash│ ● │   │hdr│length 71│hash│ ● │
- *                                └───────────┐               │
- *           │BYTES hdr│used 71│ byte 0 … byte 69, byte 70, room …      the unit after its header is what refs name
+ *  shared   |hdr|length 70|hash| * |   |hdr|length 71|hash| * |
+ *                                +-----------+               |
+ *           |BYTES hdr|used 71| byte 0 ... byte 69, byte 70, room ...  the unit after its header is what refs name
  * ```
  *
  * :append-in-place: All strings of a buffer begin at its first byte, and the one that is as long as `used` is its
@@ -18,7 +18,7 @@
  * to an older one, or beyond the room, copies; each such copy of an owner doubles the room, so building a string in
  * a loop is linear.
  *
- * Functions that make strings allocate, so their callers pass a `safepoint` first; the functions named `…Units` say
+ * Functions that make strings allocate, so their callers pass a `safepoint` first; the functions named `...Units` say
  * how much to ask for.
  */
 

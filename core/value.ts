@@ -9,8 +9,8 @@
  *  0xFFFD      |  0         |  0 or 1                       |   BOOL
  *  0xFFFC      |  kind      |  ref                          |   OBJECT  kind in the same word as the tag
  *  0xFFFB      |  0         |  0                            |   EMPTY  no value: an unset global, a removed map entry
- *  below 0xFFF9: a double (hardware NaN 0xFFF8…, JavaScript's NaN 0x7FF8…)
- *      └─ high word, `HI` ─┘ └────────── low word, `LO` ────┘
+ *  below 0xFFF9: a double (hardware NaN 0xFFF8..., JavaScript's NaN 0x7FF8...)
+ *      +- high word, `HI` -+ +---------- low word, `LO` ----+
  * ```
  *
  * Values are read and copied as two 32-bit words. A boxed value never passes through `F64`, a JavaScript number or
@@ -133,7 +133,7 @@ export function immediate(word: number): number {
   return (I32[word + 1] << 16 >> 16) * TWO_32 + (I32[word] >>> 0);
 }
 
-/** Whether the safe integer `n` has an immediate form: -2^47 ≤ n < 2^47. */
+/** Whether the safe integer `n` has an immediate form: -2^47 <= n < 2^47. */
 export function fitsImmediate(n: number): boolean {
   return n >= -140737488355328 && n < 140737488355328;
 }

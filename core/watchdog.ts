@@ -4,8 +4,8 @@
  * whenever a counter runs out, natively compiled loops included.
  *
  * ```text
- *  system ──signal──► watchdog thread ──note──► shared word ◄──look── engine, at each tick
- *                            └──message──► wakes the event loop, if that is what the program waits in
+ *  system --signal--> watchdog thread --note--> shared word <--look-- engine, at each tick
+ *                            +--message--> wakes the event loop, if that is what the program waits in
  * ```
  *
  * A thread costs 25 ms to start. So it begins when a program has run for a while; before that, signals do what they do

@@ -20,7 +20,7 @@ import { walk } from "../core/ast.ts";
 import type { Diagnostics } from "../core/diagnostics.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { Capture, Constant, FunctionProto, Program } from "../core/program.ts";
-import { type OpcodeDef, OPCODES, type OpName } from "../core/opcodes.ts";
+import { OP, type OpcodeDef, OPCODES, type OpName } from "../core/opcodes.ts";
 import {
   advanceIterator,
   alignWindow,
@@ -858,7 +858,7 @@ const BUILTIN_OPS: { readonly [name: string]: OpName } = {
 /** For each of them, whether it has a result, and how many arguments it takes: as many as its row has sources. */
 const BUILTINS = new Map(
   Object.entries(BUILTIN_OPS).map(([name, op]) => {
-    const kinds = Object.values(OPCODES.find((row) => row.name === op)!.operands);
+    const kinds = Object.values(OPCODES[OP[op]].operands);
     return [name, {
       op,
       arity: kinds.filter((kind) => kind === "src").length,

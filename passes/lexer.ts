@@ -429,9 +429,9 @@ function readEscape(text: string, at: number): Escape {
     const end = skipHex(text, at + 3, text.length);
     const value = parseInt(text.slice(at + 3, end), 16);
     const error = end === at + 3
-      ? "\\u{…} needs a hexadecimal number"
+      ? "\\u{\u2026} needs a hexadecimal number"
       : text[end] !== "}"
-      ? "\\u{…} lacks the closing brace"
+      ? "\\u{\u2026} lacks the closing brace"
       : value > 0x10FFFF
       ? "there is no character above 10FFFF"
       : value >= 0xD800 && value <= 0xDFFF

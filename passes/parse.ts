@@ -453,21 +453,24 @@ interface Row {
 
 function mergeGrammar(rules: readonly SyntaxRule[]): Map<string, Row> {
   const rows = new Map<string, Row>();
-  const owners = new Map<string, string>();
-  const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow, by: string) => {
-    if (rows.has(token)) {
-      throw new Error(`token '${token}' is defined twice: by ${owners.get(token)} and by ${by}`);
-    }
-    owners.set(token, by);
+  const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow) =>
     rows.set(token, {
       prefix: prefix ?? null,
       infix: infix ?? null,
       precedence: infix ? precedence ?? PRECEDENCE.postfix : -1,
       statement: statement ?? null,
     });
-  };
-  for (const [token, row] of Object.entries(GRAMMAR)) add(token, row, "the language");
-  for (const rule of rules) add(rule.token, rule, rule.by);
+  for (const [token, row] of Object.entries(GRAMMAR)) add(token, row);
+  for (const rule of rules) {
+    const { token, by } = rule;
+    if (rows.has(token)) {
+      const owner = Object.hasOwn(GRAMMAR, token)
+        ? "the language"
+        : rules.find((other) => other.token === token)!.by;
+      throw new Error(`token '${token}' is defined twice: by ${owner} and by ${by}`);
+    }
+    add(token, rule);
+  }
   return rows;
 }
 
@@ -532,7 +535,7 @@ function makeParser(
     const error = reportSyntax("U0107", kind === ";", { token: kind, where });
     if (kind === ";") {
       if (token.kind === ":") {
-        error?.notes.push({ message: "'{' begins a block here; for a map literal, write ({ … })" });
+        error?.notes.push({ message: "'{' begins a block here; for a map literal, write ({ \u2026 })" });
       } else advise(error, firstWord);
       // A line break or the end of a block is where the ';' was meant, so there is nothing to recover from.
       if (error !== null && (token.kind === "}" || token.kind === "<end>" || firstOnLine())) return;
@@ -772,7 +775,7 @@ function makeParser(
     const { kind } = body;
     if (kind === "VarDecl" || kind === "FunctionDecl" || kind === "StructDecl" || kind === "ImportDecl") {
       const error = diagnostics.report("U0114", { source, start, end }, { keyword: text.slice(start, end) });
-      error.notes.push({ message: `put braces around it: { ${text.slice(start, end)} … }` });
+      error.notes.push({ message: `put braces around it: { ${text.slice(start, end)} \u2026 }` });
     }
     return body;
   }

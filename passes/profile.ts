@@ -5,7 +5,7 @@
  *
  * ```text
  *   31                         8 7      0
- *  │  rounds before the hot one │  LOOP  │     negative once it has run out, so 23 bits hold a number
+ *  |  rounds before the hot one |  LOOP  |     negative once it has run out, so 23 bits hold a number
  * ```
  *
  * With a threshold of N, the N-th round or call is the hot one: it makes the count, which began at N - 1, negative. A

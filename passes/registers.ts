@@ -11,9 +11,9 @@
  *
  * ```text
  *   0                               252     256                                            65,534
- *  │ near registers                  │scratch│ far registers, by FAR_GET, FAR_SET, CALL_FAR │
- *  │ variables → temporaries → ……………………………  skipped  ……………………………………………………………………………………→        │
- *              └ base         └ top
+ *  | near registers                  |scratch| far registers, by FAR_GET, FAR_SET, CALL_FAR |
+ *  | variables > temporaries > ...........  skipped  ................................>        |
+ *              + base         + top
  * ```
  *
  * This file decides how operands are encoded, following the opcode rows; it knows nothing of the language.

@@ -9,7 +9,7 @@
  *
  *     function counter() {             scopes              captures of the inner function
  *         var n = 0;                   counter { n }
- *         return function () {         └─ (anonymous)      n ── a cell in counter's register
+ *         return function () {         +- (anonymous)      n -- a cell in counter's register
  *             n += 1;
  *             return n;
  *         };

@@ -54,7 +54,7 @@ import type { JitEventOf } from "../core/backend.ts";
 import { writeLoop } from "../core/dispatch.ts";
 import { OPCODES } from "../core/opcodes.ts";
 import { x64 } from "../backends/x64/mod.ts";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { formatPage, REFERENCE, REFERENCE_PAGES } from "./docs_reference.ts";
 import { SMALL_HEAP } from "./support.ts";
 

@@ -4,7 +4,7 @@
  * code of single opcodes, and whatever is not the same in each run.
  */
 
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { type CommandLine, explain } from "../mod.ts";
 import type { Explanation, Word } from "../core/explain.ts";
 import { printShapes } from "../core/schema_shapes.ts";

@@ -2,7 +2,7 @@
 // shows. The options of the command line, of which explain, parsing and help are derived, are held to their table.
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { definePass, definePlugin, explain, OptionError, type Plugin } from "../mod.ts";
 import { type Explanation, WORD_KINDS, type WordKindName } from "../core/explain.ts";
 import { OPCODE_EXAMPLES } from "../core/explain_examples.ts";

@@ -65,8 +65,13 @@ const LADDER = [
   "lab",
   "repl",
   "options",
+  "embedder",
+  "running",
+  "dialogue",
+  "findings",
   "runtime",
   "commands",
+  "command_line",
 ];
 
 /** What files of a place may import from the project, by the beginnings of paths. */
@@ -85,9 +90,11 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
   ["plugins/http.ts", "core/", "plugins/json.ts"],
   ["plugins/", "core/", "backends/x64/kit.ts"],
   ["core/runtime.ts", "core/", "passes/", "backends/", "plugins/"],
+  ["core/dialogue.ts", "core/", "passes/session.ts"],
+  ["core/findings.ts", "core/", "passes/check.ts"],
   ["core/commands.ts", "core/", "passes/session.ts", "backends/x64/disassembler.ts", "docs/labs/mod.ts"],
   ["mod.ts", "core/", "passes/", "backends/", "plugins/", "docs/labs/mod.ts"],
-  ["cli.ts", "mod.ts", "core/runtime.ts", "core/commands.ts", "core/options.ts", "core/part.ts"],
+  ["cli.ts", "core/", "passes/", "backends/", "plugins/"],
   ["examples/", "mod.ts"],
   ["docs/labs/", "core/", "backends/x64/kit.ts", "docs/labs/"],
   ["docs/", "mod.ts"],
@@ -96,7 +103,7 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
 
 /** Where packages may be imported; everything else works without any. */
 const PACKAGES: readonly (readonly [from: string, ...packages: string[]])[] = [
-  ["cli.ts", "@std/cli/parse-args", "@std/fmt/colors"],
+  ["core/command_line.ts", "@std/cli/parse-args", "@std/fmt/colors"],
   ["plugins/scraper.ts", "css-select", "htmlparser2"],
   ["tests/", ""],
 ];
@@ -177,6 +184,46 @@ Deno.test("every file is in reach of the command line, the library or the tests"
     open.push(...importsOf(path).filter(({ isRelative }) => isRelative).map(({ to }) => to));
   }
   assertEquals(files.filter((path) => !seen.has(path)), []);
+});
+
+/** The paths of the modules that Deno loads with `entry` at once, itself left out. */
+async function loadedBy(entry: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", new URL(entry, ROOT).pathname],
+  }).output();
+  const { modules }: Graph = JSON.parse(new TextDecoder().decode(stdout));
+  const graph = new Map(modules.map(({ specifier, dependencies }) => [specifier, dependencies ?? []]));
+  const seen = new Set<string>();
+  const open = [new URL(entry, ROOT).href];
+  for (let module = open.pop(); module !== undefined; module = open.pop()) {
+    if (seen.has(module)) continue;
+    seen.add(module);
+    const named = graph.get(module)!.filter(({ isDynamic }) => !isDynamic);
+    open.push(...named.flatMap(({ code }) => code === undefined ? [] : [code.specifier]));
+  }
+  return [...seen].map((href) => href.slice(ROOT.href.length)).filter((path) => path !== entry);
+}
+
+/** What `deno info --json` prints; an import of types only has no `code`. */
+interface Graph {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly dependencies?: readonly {
+      readonly code?: { readonly specifier: string };
+      readonly isDynamic?: boolean;
+    }[];
+  }[];
+}
+
+Deno.test("cli.ts names everything that it loads, so that Deno reads no other source map", async () => {
+  const named = importsOf("cli.ts").map(({ to }) => to).filter((path) => path !== "core/command_line.ts");
+  assertEquals(named.toSorted(), (await loadedBy("cli.ts")).toSorted());
+});
+
+Deno.test("what every run loads is ASCII, which V8 keeps in half the space", async () => {
+  const beyond = (path: string) => /\P{ASCII}/u.exec(Deno.readTextFileSync(new URL(path, ROOT)))?.[0];
+  const found = (await loadedBy("cli.ts")).map((path) => [path, beyond(path)] as const);
+  assertEquals(found.filter(([, character]) => character !== undefined), []);
 });
 
 Deno.test("mod.ts shows Deno every part that is loaded on demand", () => {

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type AnyLab, fileOf, folderOf, judge, makeRandom, pluginOf } from "../core/lab.ts";
 import { LABS } from "../docs/labs/mod.ts";
 import { lab, OptionError } from "../mod.ts";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { x64 } from "../backends/x64/mod.ts";
 
 const HERE = new URL("./labs/", import.meta.url);

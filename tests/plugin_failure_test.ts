@@ -16,7 +16,7 @@ import { OPCODES } from "../core/opcodes.ts";
 import { rewriteProgram } from "../core/rewrite.ts";
 import { interp } from "../backends/interp.ts";
 import { x64 } from "../backends/x64/mod.ts";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { runUnna } from "./support.ts";
 
 await x64.prepare?.();

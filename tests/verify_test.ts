@@ -25,7 +25,7 @@ import { diffLines, type Subject } from "../core/ways.ts";
 import { parseInput } from "../passes/session.ts";
 import { loadInt, R, rax, storeInt, type X64Assembler, type X64Templates } from "../backends/x64/kit.ts";
 import { x64 } from "../backends/x64/mod.ts";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import constantFold from "../plugins/constant_fold.ts";
 import control from "../plugins/control.ts";
 import count from "../plugins/count.ts";

@@ -1,7 +1,7 @@
 // `why FILE:LINE`: programs whose lines are known to be machine code, or known not to be, and the reason that is given.
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { runCaptured } from "../cli.ts";
+import { runCaptured } from "../core/command_line.ts";
 import { OptionError, type RuntimeOptions, why } from "../mod.ts";
 import type { LineTold } from "../core/why.ts";
 import { x64 } from "../backends/x64/mod.ts";
