@@ -17,10 +17,13 @@ import type {
   Code,
   HotFunction,
   JitEvent,
+  LoopFacts,
   LoopPlan,
   LoopTemplate,
   LoopTemplates,
   NativeOptions,
+  Place,
+  Site,
 } from "../core/backend.ts";
 import { LOOPS } from "../backends/x64/loops.ts";
 import { x64 } from "../backends/x64/mod.ts";
@@ -238,6 +241,73 @@ test("each template of the second version has a case, which executes it", async 
     assertEquals(outcomeOf(watched), expected, row);
     const executed = views.I32[Control.EXECUTED_NATIVE];
     assert(executed >= ROUNDS / 2, `${row} was executed ${executed} times of ${ROUNDS}`);
+  }
+});
+
+test("templates of the second version are made once: what is known of them is kept by the template", () => {
+  const kinds = [null, "int", "double"] as const;
+  const constants = [{ low: 3, high: -1 << 16 }, { low: 0, high: 0x3FF80000 }, { low: 0, high: -1 }];
+  let found = 0;
+  for (const [name, row] of Object.entries(LOOPS.templates)) {
+    if (typeof row !== "function") continue;
+    for (const x of kinds) {
+      for (const y of kinds) {
+        for (const constant of constants) {
+          const known = (place: Place) => place === "a" || place === "b" ? x : y;
+          const facts: LoopFacts = { known, constant: () => constant };
+          const template = row(facts);
+          assert(row(facts) === template, `${name} makes a template each time it is asked`);
+          if (template !== null) found++;
+        }
+      }
+    }
+  }
+  assert(found > 0);
+});
+
+/** The target with templates that hand on the sites they are given. */
+function tellingTarget(target: AnyTarget, tell: (site: object) => void): AnyTarget {
+  const templates = Object.entries(target.templates).map(([name, template]) =>
+    [
+      name,
+      template === "exit" ? template : (asm: unknown, site: Site) => {
+        tell(site);
+        template(asm, site);
+      },
+    ] as const
+  );
+  const telling = (template: LoopTemplate): LoopTemplate => ({
+    ...template,
+    write(asm, site) {
+      tell(site);
+      template.write(asm, site);
+    },
+  });
+  const rows = Object.entries(target.loops!.templates).flatMap(([name, row]) =>
+    typeof row === "function" ? [] : [[name, telling(row)] as const]
+  );
+  const loops = { ...target.loops!, templates: Object.fromEntries(rows) };
+  return { ...target, templates: Object.fromEntries(templates), loops };
+}
+
+test("sites keep no functions, which would keep young garbage alive; exit can be taken out all the same", async () => {
+  const sites = new Set<object>(), classes = new Set<unknown>();
+  let exits = 0;
+  const watched = await watch(loopProgram("s = s + x; a[i % 8] = u;", CALLS), {
+    change: (target) =>
+      tellingTarget(target, (site) => {
+        sites.add(site);
+        classes.add(site.constructor);
+        if (!("interpret" in site)) return;
+        const { exit } = site as Site;
+        assert(exit("overflow") === (site as Site).exit("overflow"));
+        exits++;
+      }),
+  });
+  assertEquals([watched.stderr, classes.size, exits > 0], ["", 2, true]);
+  for (const site of sites) {
+    const kept = Object.entries(site).filter(([, value]) => typeof value === "function");
+    assertEquals(kept, [], "fields with functions");
   }
 });
 

@@ -65,7 +65,7 @@ export function insideCommand(engine: string, program: string, rounds: number, s
 }
 
 /** Compilations before compiling counts as warm, and those of each function that are timed then. */
-const WARM_AFTER = 2000, WARM_RUNS = 31;
+const WARM_AFTER = 2000, WARM_RUNS = 201;
 
 /** A function's compilations so far, and how to do the last one again. */
 interface Compilation {
@@ -174,13 +174,19 @@ function timeKind(compilations: readonly Compilation[], plansLoops: boolean): Ma
   for (let i = 0; compilations.length > 0 && i < WARM_AFTER; i++) {
     compilations[i % compilations.length].again(plansLoops);
   }
-  return new Map(compilations.map((compilation) => {
-    const times = Array.from({ length: WARM_RUNS }, () => {
+  // In turn, too: what disturbs the machine for some milliseconds then disturbs a few runs of each, which a median
+  // does not mind, and not all runs of one.
+  const times = compilations.map((): number[] => []);
+  for (let run = 0; run < WARM_RUNS; run++) {
+    compilations.forEach((compilation, i) => {
       const started = performance.now();
       compilation.again(plansLoops);
-      return (performance.now() - started) * 1000;
-    }).sort((a, b) => a - b);
-    return [compilation, times[WARM_RUNS >> 1]];
+      times[i].push((performance.now() - started) * 1000);
+    });
+  }
+  return new Map(compilations.map((compilation, i) => {
+    const sorted = times[i].sort((a, b) => a - b);
+    return [compilation, sorted[WARM_RUNS >> 1]];
   }));
 }
 
