@@ -301,52 +301,64 @@ export function createRunner(
   /** Runs native code as long as there is some for where the machine is; gives a stop, or none to interpret. */
   function runNative(machine: Machine): number {
     let entry = entryOf(machine);
-    while (entry >= 0) {
-      I32[TARGET] = entry;
-      I32[NATIVE_BASE] = machine.base;
-      gate.enter(resume);
-      if (I32[FAULT_SIGNAL] !== 0) failFault();
-      const pc = I32[NATIVE_PC], proto = I32[NATIVE_PROTO], request = I32[REQUEST];
-      machine.pc = pc;
-      machine.base = I32[NATIVE_BASE];
-      machine.proto = proto;
-      entry = -1;
-      switch (request) {
-        case STEP:
-        case NATIVE:
-        case VALUE: {
-          let stop: number;
-          if (request === STEP) {
-            const piece = pieceOf(proto)!, number = I32[EXIT];
-            countExit(piece, number);
-            stop = step(machine);
-            // What has run in between may have brought the function other code.
-            if (pieceOf(proto) === piece) learn(proto, piece, number);
-          } else {
-            // Code says where it goes on, which holds unless the call has the machine do something else first.
-            const behind = I32[TARGET], before = moves, callee = I32[CALLEE], args = I32[ARGUMENTS];
-            stop = request === NATIVE ? callAccepted(machine, callee, args) : call(machine, callee, args);
-            if (machine.pc === pc && machine.proto === proto && moves === before) entry = behind;
-          }
-          if (stop !== Stop.NONE && !(isHot(stop) && becomesNative(machine, stop))) return stop;
-          // A loop may leave in every round, and never come to where it would have a look at the outside by itself.
-          if (--I32[ROUNDS] < 0) return poll(machine);
-          break;
-        }
-        case CALL:
-          if (--I32[proto + Proto.COUNTER] < 0 && !becomesNative(machine, Stop.HOT_CALL)) {
-            return Stop.HOT_CALL;
-          }
-          break;
-        case LINK:
-          entry = passCall(machine, I32[EXIT]);
-          break;
-        case POLL:
-          return poll(machine);
-      }
-      if (entry < 0) entry = entryOf(machine);
+    while (entry >= 0) entry = visit(machine, entry);
+    return ~entry;
+  }
+
+  /**
+   * Enters native code, and does what it leaves for. Gives the next entry, or the complement of a stop, which is -1 for none.
+   * It is apart from the loop so that V8 makes the version of it that counts at its beginning, not in the middle of the loop;
+   * and short, so that all of a native's call fits into that.
+   */
+  function visit(machine: Machine, entry: number): number {
+    I32[TARGET] = entry;
+    I32[NATIVE_BASE] = machine.base;
+    gate.enter(resume);
+    if (I32[FAULT_SIGNAL] !== 0) failFault();
+    const pc = I32[NATIVE_PC], proto = I32[NATIVE_PROTO];
+    machine.pc = pc;
+    machine.base = I32[NATIVE_BASE];
+    machine.proto = proto;
+    const request = I32[REQUEST];
+    if (request === LINK) return passCall(machine, I32[EXIT]);
+    if (request !== NATIVE) return goOn(machine, serve(machine));
+    // Code says where it goes on, which holds unless the native has the machine do something else first.
+    const behind = I32[TARGET], before = moves;
+    const stop = callAccepted(machine, I32[CALLEE], I32[ARGUMENTS]);
+    if (stop !== Stop.NONE || machine.pc !== pc || machine.proto !== proto || moves !== before) {
+      return goOn(machine, stop);
     }
-    return Stop.NONE;
+    return --I32[ROUNDS] < 0 ? ~poll(machine) : behind;
+  }
+
+  /** Does what native code has left for, but for links and calls of natives; gives a stop. */
+  function serve(machine: Machine): number {
+    switch (I32[REQUEST]) {
+      case STEP: {
+        const { proto } = machine, piece = pieceOf(proto)!, number = I32[EXIT];
+        countExit(piece, number);
+        const stop = step(machine);
+        // What has run in between may have brought the function other code.
+        if (pieceOf(proto) === piece) learn(proto, piece, number);
+        return stop;
+      }
+      case VALUE:
+        return call(machine, I32[CALLEE], I32[ARGUMENTS]);
+      case CALL:
+        return --I32[machine.proto + Proto.COUNTER] < 0 ? Stop.HOT_CALL : Stop.NONE;
+      case POLL:
+        return poll(machine);
+      default:
+        return Stop.NONE;
+    }
+  }
+
+  /** Where native code goes on after a stop, if it can: the entry, or the complement of the stop. */
+  function goOn(machine: Machine, stop: number): number {
+    if (stop !== Stop.NONE && !(isHot(stop) && becomesNative(machine, stop))) return ~stop;
+    // A loop may leave in every round, and never come to where it would have a look at the outside by itself.
+    if (--I32[ROUNDS] < 0) return ~poll(machine);
+    return entryOf(machine);
   }
 
   /** Links the call that the machine is at, if its callee has machine code; gives the entry of what does it unlinked. */
