@@ -298,7 +298,7 @@ test("sites keep no functions, which would keep young garbage alive; exit can be
       tellingTarget(target, (site) => {
         sites.add(site);
         classes.add(site.constructor);
-        if (!("interpret" in site)) return;
+        if (!("patchPoint" in site)) return;
         const { exit } = site as Site;
         assert(exit("overflow") === (site as Site).exit("overflow"));
         exits++;
