@@ -262,10 +262,11 @@ function operandOf(machine: Machine, origin: number, bits: number): number {
 
 /** Does the instruction at the machine's pc, by calling its row's `exec`; gives its {@linkcode Stop}. */
 export function makeStep(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
-  const decodings = rows.map(decodingOf);
+  // A small program executes few of all opcodes.
+  const decodings: (Decoding | null)[] = new Array(rows.length).fill(null);
   return (machine) => {
-    const w = I32[machine.pc++];
-    const { exec, swapped, a, b, c, left, right, signed } = decodings[w & 0xFF];
+    const w = I32[machine.pc++], opcode = w & 0xFF;
+    const { exec, swapped, a, b, c, left, right, signed } = decodings[opcode] ??= decodingOf(rows[opcode]);
     const first = operandOf(machine, a, w >>> 8 & 0xFF);
     const second = operandOf(machine, b, signed ? w >> 16 : w << left >>> right);
     return (swapped

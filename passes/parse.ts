@@ -451,27 +451,27 @@ interface Row {
   readonly statement: SyntaxRow["statement"] | null;
 }
 
-function mergeGrammar(rules: readonly SyntaxRule[]): Map<string, Row> {
-  const rows = new Map<string, Row>();
-  const add = (token: string, { prefix, infix, precedence, statement }: SyntaxRow) =>
-    rows.set(token, {
+/** The language's rows and those of plugins, by token. A row gets its columns when its token is first met. */
+function mergeGrammar(rules: readonly SyntaxRule[]): (token: string) => Row {
+  const extra = new Map<string, SyntaxRule>(), rows = new Map<string, Row>();
+  for (const rule of rules) {
+    const { token, by } = rule;
+    const owner = Object.hasOwn(GRAMMAR, token) ? "the language" : extra.get(token)?.by;
+    if (owner !== undefined) throw new Error(`token '${token}' is defined twice: by ${owner} and by ${by}`);
+    extra.set(token, rule);
+  }
+  function makeRow(token: string): Row {
+    const { prefix, infix, precedence, statement } = extra.get(token) ?? GRAMMAR[token as BuiltinToken];
+    const row = {
       prefix: prefix ?? null,
       infix: infix ?? null,
       precedence: infix ? precedence ?? PRECEDENCE.postfix : -1,
       statement: statement ?? null,
-    });
-  for (const [token, row] of Object.entries(GRAMMAR)) add(token, row);
-  for (const rule of rules) {
-    const { token, by } = rule;
-    if (rows.has(token)) {
-      const owner = Object.hasOwn(GRAMMAR, token)
-        ? "the language"
-        : rules.find((other) => other.token === token)!.by;
-      throw new Error(`token '${token}' is defined twice: by ${owner} and by ${by}`);
-    }
-    add(token, rule);
+    };
+    rows.set(token, row);
+    return row;
   }
-  return rows;
+  return (token) => rows.get(token) ?? makeRow(token);
 }
 
 // Thrown by whoever cannot go on: with this statement, or with the file. Neither leaves this module.
@@ -483,7 +483,7 @@ type ParserState = { -readonly [Field in keyof ParserFace]: ParserFace[Field] };
 function makeParser(
   source: SourceFile,
   diagnostics: Diagnostics,
-  rows: ReadonlyMap<string, Row>,
+  rowOf: (token: string) => Row,
   extraTokens: readonly string[],
   mayLackEnd: boolean,
 ): { parseFile(): Stmt[] } {
@@ -492,7 +492,7 @@ function makeParser(
   const { text } = source;
   let token = makeToken(), previous = makeToken();
   const spare = makeToken();
-  let row = rows.get("<end>")!; // that of `token`
+  let row = rowOf("<end>"); // that of `token`
 
   let depth = 0; // levels open now
   let deepest = 0; // the greatest level that the expression being read reaches; see continueExpression
@@ -507,7 +507,7 @@ function makeParser(
     p.token = token;
     p.previous = previous;
     lexer.scan(token);
-    row = rows.get(token.kind)!;
+    row = rowOf(token.kind);
     const { kind } = previous;
     if (kind === "(" || kind === "[") nesting++;
     else if (kind === ")" || kind === "]") nesting--;
@@ -556,7 +556,7 @@ function makeParser(
     lexer = makeLexer(source, diagnostics, lexicon, text.slice(0, end));
     lexer.rewind(start);
     lexer.scan(token);
-    row = rows.get(token.kind)!;
+    row = rowOf(token.kind);
     previous.start = previous.end = start;
     try {
       return read();
@@ -803,7 +803,7 @@ function makeParser(
 
   function parseFile(): Stmt[] {
     lexer.scan(token);
-    row = rows.get(token.kind)!;
+    row = rowOf(token.kind);
     try {
       return parseStatements("<end>");
     } catch (thrown) {
