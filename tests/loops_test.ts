@@ -842,6 +842,17 @@ test("loops in the second version are evicted, and come back", async () => {
   assert(watched.events.some(({ kind }) => kind === "evicted"), "nothing was evicted");
 });
 
+test("of what takes turns, everything gets its second version", async () => {
+  // A round, a call, a round, a call: by twos, fours or eights, only one of both would ever be looked at.
+  const text = `
+    function half(x) { return x * 0.5 + 1.0; }
+    function run(n) { var s = 1.0; for (var i = 0; i < n; i += 1) s = half(s); return s; }
+    print run(1500000);`;
+  const watched = await watch(text, { threshold: 100 });
+  const again = compiledIn(watched.events).filter(({ hot }) => hot.plansLoops);
+  assertEquals(again.map(({ hot }) => hot.loaded.proto.name).sort(), ["half", "run"]);
+});
+
 test("a time limit ends a loop in the second version and says where", async () => {
   const watched = await watch(
     "print 'begun';\nfunction spin(i, u) { while (true) { i = i + 1; u = u + 0.5;\n if (i > 1000000) i = 0; } }\nspin(0, 0.5);",

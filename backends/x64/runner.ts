@@ -375,8 +375,10 @@ export function createRunner(
 
   /** A loop wants a look at the outside. That is a sample of where time goes, too. */
   function poll(machine: Machine): number {
-    I32[Control.ROUNDS] = POLL_ROUNDS;
-    refine(machine.proto);
+    const { pc, proto } = machine;
+    // The first instruction of a function counts, and will once more when it is entered again.
+    I32[ROUNDS] = pc === proto + P_CODE ? POLL_ROUNDS + 1 : POLL_ROUNDS;
+    refine(proto);
     return Stop.POLL;
   }
 

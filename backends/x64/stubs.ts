@@ -40,8 +40,12 @@ import {
 
 const { I32 } = views;
 
-/** Rounds of native loops between two looks at the outside. They go on counting where code is left in between. */
-export const POLL_ROUNDS = 1 << 18;
+/**
+ * Rounds that native loops have left after a look at the outside; the one behind them looks again. They go on counting
+ * where code is left in between. From look to look it is a prime number of rounds, so that the looks, which are samples
+ * too, do not meet the same place of a repeating sequence each time.
+ */
+export const POLL_ROUNDS = 262_147 - 1;
 
 /** Room for the stubs. */
 export const STUB_BYTES = 256;
