@@ -513,14 +513,23 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** The event loop; whoever finds it running waits for the same end. */
   function loop(): Promise<void> {
-    looping ??= runTasks().catch((error) => {
+    return looping ??= startLoop();
+  }
+
+  async function startLoop(): Promise<void> {
+    // A native may start it in the middle of a task, which waits only after that, and is not to be forgotten.
+    await null;
+    try {
+      await runTasks();
+    } catch (error) {
+      looping = null;
       // Whoever runs a file is told why it ends; calls that are under way only hear that it is over.
       rejectCalls(isRunning ? new Error("The program has ended", { cause: error }) : error);
       throw error;
-    }).finally(() => looping = null);
-    return looping;
+    }
   }
 
+  /** Runs tasks until there are none; whoever wants the event loop from then on begins a new one. */
   async function runTasks(): Promise<void> {
     let yielded = options.now();
     for (;;) {
@@ -541,7 +550,10 @@ export function createEngine(options: EngineOptions): Engine {
         if (run !== null) await run;
         continue;
       }
-      if (machine.suspended.size === 0) return;
+      if (machine.suspended.size === 0) {
+        looping = null;
+        return;
+      }
       let earliest = Infinity, outside = false;
       const now = options.now(), due: Task[] = [];
       for (const task of machine.suspended) {

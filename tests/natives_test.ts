@@ -123,6 +123,13 @@ Deno.test("natives on values of TypeScript call functions of the program as task
   assertMatch(await run(code, [HIGHER]), /^\[a, \{k: a\}\]\nstarted\n1\n\[7, nil\]\nRuntime Error: No way\./);
 });
 
+Deno.test("a task that is called by a native and due at once does not end the event loop before its caller waits", async () => {
+  const code = `
+    print higher.later(function (x) { ucoreTimer.sleep(0); return x; }, "a");
+    print "end";`;
+  assertEquals(await run(code, [HIGHER]), "a\nend\n0");
+});
+
 Deno.test("a lazy library is loaded when a program names it, by import too, and only then", async () => {
   loads = 0;
   assertEquals(await run("print 1;", [LAZY]), "1\n0");
