@@ -206,7 +206,7 @@ Deno.test("handlers that are called from outside are answered while the program 
   };
   const code = `
     var order = [];
-    server.on(function (n) { ucoreTimer.sleep(40 - 10 * n); push(order, n); return n * 2; });
+    server.on(function (n) { ucoreTimer.sleep(450 - 150 * n); push(order, n); return n * 2; });
     print server.serve();
     print order;`;
   assertEquals(await run(code, [server]), "[2, 4, 6]\n[3, 2, 1]\n0");
