@@ -4,8 +4,7 @@
  */
 
 import type { Backend, Runner } from "../core/backend.ts";
-import { makeLoop, makeStepper } from "../core/dispatch.ts";
-import { Stop } from "../core/machine.ts";
+import { makeInterpreter } from "../core/dispatch.ts";
 
 /** Runs programs in the dispatch loop. */
 export const interp: Backend = {
@@ -13,15 +12,8 @@ export const interp: Backend = {
   doc:
     "Interprets bytecode in a loop written from the opcode table; needs no permission and runs everywhere.",
   probe: () => ({ ok: true }),
-  open({ opcodes, count }): Runner {
-    if (count) return { run: makeLoop(opcodes, { count }) };
-    // The loop is made when something is hot for the first time: short programs are done before it would be.
-    let run = (machine: Parameters<Runner["run"]>[0]): number => {
-      const stop = stepper(machine);
-      if (stop === Stop.HOT_LOOP || stop === Stop.HOT_CALL) run = makeLoop(opcodes);
-      return stop;
-    };
-    const stepper = makeStepper(opcodes);
-    return { run: (machine) => run(machine) };
+  open({ opcodes, count, threshold }): Runner {
+    // Whoever wants everything hot at once wants the loop at once.
+    return { run: makeInterpreter(opcodes, threshold <= 1 ? { count, steps: 0 } : { count }) };
   },
 };

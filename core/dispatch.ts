@@ -197,89 +197,56 @@ ${writeCases(rows)}
 //# sourceURL=unnarize:dispatch${options.count ? "-counting" : ""}`;
 }
 
-/** What an operand is counted from. */
-const Origin = { NOTHING: 0, WINDOW: 1, CONSTANTS: 2, ZERO: 3 } as const;
+/** What an operand means, given the instruction word. */
+type Decode = (machine: Machine, w: number) => number;
 
-/** How a row's operands are decoded, in numbers, since steps are what programs begin with and what exits cost. */
-interface Decoding {
-  readonly exec: Exec;
-  readonly swapped: boolean;
-  /** The {@linkcode Origin} of each operand. */
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  /** How far the word is shifted for the second operand, to the left and back to the right. */
-  readonly left: number;
-  readonly right: number;
-  /** Whether that operand has a sign. */
-  readonly signed: boolean;
-}
+const nothing: Decode = () => 0;
 
-function decodingOf({ exec, swapped = false, operands: { A, B, C, Bx, sBx } }: OpcodeDef): Decoding {
-  const wide = Bx ?? sBx;
-  return {
-    exec,
-    swapped,
-    a: originOf(A),
-    b: originOf(wide ?? B),
-    c: originOf(C),
-    left: wide === undefined ? 8 : 0,
-    right: wide === undefined ? 24 : 16,
-    signed: sBx !== undefined,
-  };
-}
-
-function originOf(kind: OperandKind | undefined): number {
+/** How an operand is decoded whose bits remain when the word is shifted `left`, and then `right`. */
+function decodingOf(kind: OperandKind | undefined, left: number, right: number): Decode {
   switch (kind) {
     case "dst":
     case "src":
     case "window":
     case "iterator":
     case "far":
-      return Origin.WINDOW;
+      return (machine, w) => machine.base + 2 * (w << left >>> right);
     case "constant":
-      return Origin.CONSTANTS;
+      return (machine, w) => machine.proto - 2 - 2 * (w << left >>> right);
     case undefined:
-      return Origin.NOTHING;
+      return nothing;
     default:
-      return Origin.ZERO;
+      return (_, w) => w << left >>> right;
   }
 }
 
-/** The word or number that an operand of this origin means, given its bits. */
-function operandOf(machine: Machine, origin: number, bits: number): number {
-  switch (origin) {
-    case Origin.WINDOW:
-      return machine.base + bits * 2;
-    case Origin.CONSTANTS:
-      return machine.proto - 2 - bits * 2;
-    case Origin.ZERO:
-      return bits;
-    default:
-      return 0;
-  }
+/** Does the instruction of the word `w`; the machine's pc is behind it. */
+type Step = (machine: Machine, w: number) => number;
+
+function stepOf({ exec, swapped, operands: { A, B, C, Bx, sBx } }: OpcodeDef): Step {
+  const first = decodingOf(A, 16, 24), third = decodingOf(C, 0, 24);
+  const second: Decode = sBx !== undefined
+    ? (_, w) => w >> 16
+    : Bx !== undefined
+    ? decodingOf(Bx, 0, 16)
+    : decodingOf(B, 8, 24);
+  return swapped
+    ? (machine, w) => exec(machine, second(machine, w), first(machine, w), 0) || 0
+    : (machine, w) => exec(machine, first(machine, w), second(machine, w), third(machine, w)) || 0;
 }
 
 /** Does the instruction at the machine's pc, by calling its row's `exec`; gives its {@linkcode Stop}. */
 export function makeStep(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
   // A small program executes few of all opcodes.
-  const decodings: (Decoding | null)[] = new Array(rows.length).fill(null);
+  const unknown: Step = (machine, w) => (steps[w & 0xFF] = stepOf(rows[w & 0xFF]))(machine, w);
+  const steps: Step[] = new Array(rows.length).fill(unknown);
   return (machine) => {
-    const w = I32[machine.pc++], opcode = w & 0xFF;
-    const { exec, swapped, a, b, c, left, right, signed } = decodings[opcode] ??= decodingOf(rows[opcode]);
-    const first = operandOf(machine, a, w >>> 8 & 0xFF);
-    const second = operandOf(machine, b, signed ? w >> 16 : w << left >>> right);
-    return (swapped
-      ? exec(machine, second, first, 0)
-      : exec(machine, first, second, operandOf(machine, c, w >>> 24))) || 0;
+    const w = I32[machine.pc++];
+    return steps[w & 0xFF](machine, w);
   };
 }
 
-/**
- * The same without a loop of its own: looks up each row and calls its `exec`. It takes several times as long for an
- * instruction, but is there at once, where writing and compiling the loop takes about 10 ms. So programs begin here,
- * and go over when the first counter runs out; most never do.
- */
+/** Looks up each row and calls its `exec`: several times as slow as the loop, but there at once. */
 export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
   const step = makeStep(rows);
   return (machine) => {
@@ -288,6 +255,34 @@ export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
       if (stop !== 0) return stop;
     }
   };
+}
+
+/**
+ * Steps after which the loop pays, for a program that goes on. Writing and compiling it takes some 5 ms, its first rounds in V8's own interpreter
+ * are no faster than steps, and V8 spends some 40 ms on another core on optimising it.
+ */
+const STEPS = 30_000;
+
+/**
+ * What interprets a program: {@linkcode makeStep} at first, and the loop after `steps` of them. Most programs are over by
+ * then, or have gone on to machine code.
+ */
+export function makeInterpreter(
+  rows: readonly OpcodeDef[],
+  { count = false, steps = STEPS }: LoopOptions & { readonly steps?: number } = {},
+): Dispatch {
+  if (count) return makeLoop(rows, { count });
+  const step = makeStep(rows);
+  let left = steps;
+  let run: Dispatch = (machine) => {
+    while (left-- > 0) {
+      const stop = step(machine);
+      if (stop !== 0) return stop;
+    }
+    run = makeLoop(rows);
+    return run(machine);
+  };
+  return (machine) => run(machine);
 }
 
 /** Compiles the loop for these rows; plugins' opcodes follow the built-in ones. */

@@ -7,13 +7,18 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Control, STACK, views } from "../core/memory.ts";
 import { functionAt, functionsOf, type Machine, Stop } from "../core/machine.ts";
 import { OP, OPCODES, type OpName, SCOPE } from "../core/opcodes.ts";
-import { type Dispatch, makeLoop, makeStepper, writeLoop } from "../core/dispatch.ts";
+import { type Dispatch, makeInterpreter, makeLoop, makeStepper, writeLoop } from "../core/dispatch.ts";
 import { createRuntime, type Plugin, type RuntimeOptions } from "../mod.ts";
 import { readPrograms, runUnna, SMALL_HEAP } from "./support.ts";
 
 const { I32 } = views;
 
-const FACES: Readonly<Record<string, () => Dispatch>> = { loop: makeLoop, stepper: makeStepper };
+const FACES: Readonly<Record<string, () => Dispatch>> = {
+  loop: makeLoop,
+  stepper: makeStepper,
+  // Going over is possible before any instruction.
+  "steps, then the loop": () => makeInterpreter(OPCODES, { steps: 101 }),
+};
 
 /** A plugin with a backend `test` that runs code by `dispatch` and shows each stop to `see`. */
 function backendOf(dispatch: Dispatch, see: (stop: number, machine: Machine) => void = () => {}): Plugin {
@@ -107,17 +112,17 @@ const AGREED = [
   "variables/compound.unna",
 ];
 
-Deno.test("makeStepper() and makeLoop() agree", async (t) => {
+Deno.test("all ways of interpreting agree", async (t) => {
   for (const file of AGREED) {
     await t.step(file, async () => {
       const path = `tests/lang/${file}`;
       for (const { source } of readPrograms(path, await Deno.readTextFile(path))) {
-        const [loop, stepper] = await Promise.all(
+        const [loop, ...others] = await Promise.all(
           Object.values(FACES).map((make) =>
             runUnna(source, { path, backend: "test", plugins: [backendOf(make())] })
           ),
         );
-        assertEquals(stepper, loop);
+        for (const other of others) assertEquals(other, loop);
         assert(loop.stdout + loop.stderr !== "");
       }
     });

@@ -31,7 +31,12 @@ export interface Config {
 
 export const CONFIGS: readonly Config[] = [
   { name: "interp", options: { backend: "interp" } },
-  { name: "interp with gc stress", options: { backend: "interp", gcStress: true }, tag: "gc" },
+  // In the loop, which most programs are too short for.
+  {
+    name: "interp in the loop, with gc stress",
+    options: { backend: "interp", threshold: 1, gcStress: true },
+    tag: "gc",
+  },
   { name: "x64, everything hot", options: { backend: "x64", threshold: 1 } },
   // The other kind of memory and the other gate than everywhere else.
   { name: "x64, mprotect and fnptr", options: { backend: "x64", execMemory: "mprotect", gate: "fnptr" } },

@@ -26,7 +26,7 @@ import { Control, FRAME_WORDS, FRAMES, views } from "../../core/memory.ts";
 import { Proto } from "../../core/program.ts";
 import { call, callAccepted, functionAt, type Machine, NativeFault, Stop } from "../../core/machine.ts";
 import { OP } from "../../core/opcodes.ts";
-import { makeLoop, makeStep, makeStepper } from "../../core/dispatch.ts";
+import { makeInterpreter, makeStep } from "../../core/dispatch.ts";
 import {
   type BackendContext,
   type Code,
@@ -119,12 +119,7 @@ export function createRunner(
   /** The function whose code was asked for last, and that code: exits ask twice, and one after the other for the same. */
   let asked = 0, known: Installed | undefined;
   const step = makeStep(opcodes);
-  const stepper = makeStepper(opcodes);
-  let loop = count ? makeLoop(opcodes, { count }) : (machine: Machine): number => {
-    const stop = stepper(machine);
-    if (stop === Stop.HOT_CALL || stop === Stop.HOT_LOOP) loop = makeLoop(opcodes);
-    return stop;
-  };
+  const interpret = makeInterpreter(opcodes, { count });
 
   return {
     run,
@@ -166,7 +161,7 @@ export function createRunner(
     for (;;) {
       const stop = runNative(machine);
       if (stop !== Stop.NONE) return stop;
-      const reason = loop(machine);
+      const reason = interpret(machine);
       if (reason === Stop.RETURNED) continue;
       if (!isHot(reason) || !becomesNative(machine, reason)) return reason;
     }
