@@ -92,18 +92,26 @@ export type Templates<A, L, N extends string = string> = { readonly [K in N]: Te
 // deno-lint-ignore no-explicit-any
 export type AnyTemplates = { readonly [opcode: string]: Template<any, any> | "exit" };
 
-// ---- loops whose numbers live in machine registers ---------------------------------------------------------------
+// ---- loops whose values live in machine registers ----------------------------------------------------------------
 
-/** The types of numbers that machine registers hold unboxed. */
-export type NumberType = "int" | "double";
+/**
+ * The types of values that machine registers hold unboxed: numbers, and by their addresses arrays and structs of one type.
+ * A number stands for the structs that name this object as their type.
+ */
+export type HomeType = "int" | "double" | "array" | number;
+
+/** The kinds of machine registers: those for doubles, and those for all else. */
+export type RegisterClass = "general" | "float";
 
 /** An operand of an instruction, or a register beside one. */
 export type Place = "a" | "a+1" | "a+2" | "b" | "c";
 
 /** What is known of an instruction's operands. */
 export interface LoopFacts {
-  /** The type of the number in a register, if it is known. */
-  known(place: Place): NumberType | null;
+  /** The type of the value in a register, if it is known. */
+  known(place: Place): HomeType | null;
+  /** The operand word of this index. */
+  word(index: number): number;
   /** The two words of the constant that an operand names. */
   constant(place: Place): { readonly low: number; readonly high: number };
 }
@@ -111,15 +119,15 @@ export interface LoopFacts {
 /** How an instruction is written in such a loop, and what it does to what is known. */
 // deno-lint-ignore no-explicit-any
 export interface LoopTemplate<A = any, L = any> {
-  /** The registers that have to hold numbers of a type; where that is not known, it is checked. */
-  readonly takes?: { readonly [P in Place]?: NumberType };
+  /** The registers that have to hold values of a type; where that is not known, it is checked. */
+  readonly takes?: { readonly [P in Place]?: HomeType };
   /** The registers that are read from their slots. */
   readonly slots?: readonly Place[];
   /**
-   * The registers that are written, and with what: a number, a copy of B, something else, or, if it is what the following
-   * code wants, a number of that type.
+   * The registers that are written, and with what: a value of a type, a copy of B, something else, or, if it is what the
+   * following code wants, a value of that type.
    */
-  readonly gives?: { readonly [P in Place]?: NumberType | "copy" | "wanted" | "other" };
+  readonly gives?: { readonly [P in Place]?: HomeType | "copy" | "wanted" | "other" };
   /** Whether it writes only if it jumps. */
   readonly givesOnJump?: boolean;
   /** Writes the code. Until its last check has passed, it changes nothing, or the exit takes it back. */
@@ -141,30 +149,32 @@ export interface LoopSite<L = unknown>
   readonly target: L;
   /** Whether that is the head of the loop. */
   readonly backward: boolean;
-  /** The home that holds the number in a register, or -1 if its slot does. */
+  /** The home that holds the value of a register, or -1 if only its slot does. */
   home(register: number): number;
-  /** The type of the number in a register, if it is known. */
-  known(register: number): NumberType | null;
+  /** Whether the slot of a register has its value, too. */
+  isInSlot(register: number): boolean;
+  /** The type of the value in a register, if it is known. */
+  known(register: number): HomeType | null;
   /** What the instruction gives to a register: its type, and the home that it goes to, or -1 for its slot. */
-  gives(place: Place): { readonly type: NumberType | null; readonly home: number };
+  gives(place: Place): { readonly type: HomeType | null; readonly home: number };
   /** A place that goes on with this instruction in the other version of the loop, after `undo`. */
   exit(undo?: () => void): L;
   /** A place that leaves at the head, for a look at the outside. */
   poll(): L;
 }
 
-/** What a target can do for loops whose numbers live in machine registers. */
+/** What a target can do for loops whose values live in machine registers. */
 export interface LoopTarget<A, L> {
-  /** The homes that there are for numbers of each type: the names of these machine registers. */
-  readonly homes: Readonly<Record<NumberType, readonly string[]>>;
+  /** The homes of each class: the names of these machine registers. */
+  readonly homes: Readonly<Record<RegisterClass, readonly string[]>>;
   /** How instructions are written. */
   readonly templates: LoopTemplates<A, L>;
-  /** Writes the check that slot `register` has a number of the type; else goes to `other`. */
-  check(asm: A, register: number, type: NumberType, other: L): void;
-  /** Writes code that loads a home from the slot of a register, which has a number of the type. */
-  load(asm: A, register: number, type: NumberType, home: number): void;
+  /** Writes the check that slot `register` has a value of the type; else goes to `other`. */
+  check(asm: A, register: number, type: HomeType, other: L): void;
+  /** Writes code that loads a home from the slot of a register, which has a value of the type. */
+  load(asm: A, register: number, type: HomeType, home: number): void;
   /** Writes code that stores a home to the slot of a register. */
-  store(asm: A, register: number, type: NumberType, home: number): void;
+  store(asm: A, register: number, type: HomeType, home: number): void;
 }
 
 /** A loop that is to have a second version; see loops.ts of the passes. */
@@ -177,8 +187,12 @@ export interface LoopPlan {
   readonly last: number;
   /** The function's instructions. */
   readonly instructions: readonly Decoded[];
-  /** The home of each register for each type, -1 for none. */
-  readonly homes: Readonly<Record<NumberType, Int8Array>>;
+  /** The home that each register has of each class, -1 for none. */
+  readonly homes: Readonly<Record<RegisterClass, Int8Array>>;
+  /** The type in the state of a register, if there is one. */
+  typeOf(state: number): HomeType | null;
+  /** The home of a register for the type in this state, or -1. */
+  homeOf(register: number, state: number): number;
   /** What is known before the instruction of this index; null if nothing leads there. */
   before(index: number): readonly number[] | null;
   /** What is known while it is written: its operands are where the template takes them. */

@@ -122,7 +122,7 @@ function eventToJson(event: JitEvent): string {
 /** What has a second version: loops, or a function without any. */
 function tellPlans({ hot: { loops = [] } }: Code): string {
   if (loops.length === 0) return "";
-  if (loops[0].first === 0) return ", with its numbers in registers";
+  if (loops[0].first === 0) return ", with its values in registers";
   return `, with ${loops.length} ${loops.length === 1 ? "loop" : "loops"} in registers`;
 }
 

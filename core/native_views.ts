@@ -201,16 +201,16 @@ export function sectionsOf(bytes: Uint8Array, draft: Draft, cx: ViewContext): Se
   });
 }
 
-/** What the second version is called whose first instruction is at `head`, and where its numbers are. */
+/** What the second version is called whose first instruction is at `head`, and where its values are. */
 function describeAgain(head: number, { hot }: Draft, { target }: ViewContext): string {
   const { instructions, first, homes } = hot.loops!.find((plan) => plan.head === head)!;
   const names = target!.loops!.homes, where: string[] = [];
-  for (let register = 0; register < homes.int.length; register++) {
-    const own = (["int", "double"] as const).flatMap((type) => names[type][homes[type][register]] ?? []);
+  for (let register = 0; register < homes.general.length; register++) {
+    const own = (["general", "float"] as const).flatMap((kind) => names[kind][homes[kind][register]] ?? []);
     if (own.length > 0) where.push(`r${register} in ${own.join(" or ")}`);
   }
   const what = first === 0 ? "the function" : `the loop of pc ${instructions[first - 1].pc}`;
-  return `${what} again, with numbers in registers: ${where.join(", ")}`;
+  return `${what} again, with values in registers: ${where.join(", ")}`;
 }
 
 /** Sections as two columns, below the source lines that they come from. */

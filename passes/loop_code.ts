@@ -9,17 +9,17 @@
 import type {
   Assembler,
   Decoded,
+  HomeType,
   LoopPlan,
   LoopSite,
   LoopTarget,
   LoopTemplate,
-  NumberType,
   Outside,
   Place,
   Site,
   Target,
 } from "../core/backend.ts";
-import { DIRTY, HOME, registerAt, takesOf, TYPE, TYPES } from "./loops.ts";
+import { DIRTY, HOME, registerAt, takesOf, TYPE } from "./loops.ts";
 
 /** What the first version of the function offers to the second version of a loop. */
 export interface Surroundings<A extends Assembler<L>, L> {
@@ -49,7 +49,7 @@ export function writeLoop<A extends Assembler<L>, L>(
   enter: L,
   first: L,
 ): void {
-  const { instructions, homes, isLive } = plan;
+  const { instructions, isLive, typeOf, homeOf } = plan;
   const pcOf = (index: number) => instructions[index]?.pc ?? -1;
   const indexAt = new Map(instructions.map(({ pc }, index) => [pc, index]));
   const head = plan.first === 0 ? -1 : instructions[plan.first - 1].pc;
@@ -72,11 +72,10 @@ export function writeLoop<A extends Assembler<L>, L>(
 
   /** The registers of which something is true, with the homes that their types have. */
   function each(state: readonly number[], wanted: (state: number, register: number) => boolean) {
-    const found: { register: number; type: NumberType; home: number; state: number }[] = [];
+    const found: { register: number; type: HomeType; home: number; state: number }[] = [];
     state.forEach((code, register) => {
       if (!wanted(code, register)) return;
-      const type = TYPES[code & TYPE]!;
-      found.push({ register, type, home: homes[type][register], state: code });
+      found.push({ register, type: typeOf(code)!, home: homeOf(register, code), state: code });
     });
     return found;
   }
@@ -164,12 +163,11 @@ export function writeLoop<A extends Assembler<L>, L>(
   /** Checks the types that are not known, and brings to their homes what has some. */
   function take(template: LoopTemplate, state: readonly number[], index: number, site: LoopSite<L>): void {
     for (const [place, type] of takesOf(template)) {
-      const register = registerAt(place, instructions[index]), known = TYPES[state[register] & TYPE];
+      const register = registerAt(place, instructions[index]), known = typeOf(state[register]);
       if (known !== null && known !== type) target.jump(asm, site.exit());
       else if (known === null) loops.check(asm, register, type, site.exit());
-      if (homes[type][register] >= 0 && !(state[register] & HOME)) {
-        loops.load(asm, register, type, homes[type][register]);
-      }
+      const home = site.home(register);
+      if (home >= 0 && !(state[register] & HOME)) loops.load(asm, register, type, home);
     }
   }
 
@@ -260,17 +258,21 @@ class InstructionSite<L> implements LoopSite<L> {
   }
 
   home(register: number): number {
-    const code = this.during[register], type = TYPES[code & TYPE];
-    return type === null || !(code & HOME) ? -1 : this.work.plan.homes[type][register];
+    const state = this.during[register];
+    return state & HOME ? this.work.plan.homeOf(register, state) : -1;
   }
 
-  known(register: number): NumberType | null {
-    return TYPES[this.during[register] & TYPE];
+  isInSlot(register: number): boolean {
+    return !(this.during[register] & DIRTY);
   }
 
-  gives(place: Place): { readonly type: NumberType | null; readonly home: number } {
-    const register = registerAt(place, this.instruction), type = TYPES[this.after[register] & TYPE];
-    return { type, home: type === null ? -1 : this.work.plan.homes[type][register] };
+  known(register: number): HomeType | null {
+    return this.work.plan.typeOf(this.during[register]);
+  }
+
+  gives(place: Place): { readonly type: HomeType | null; readonly home: number } {
+    const register = registerAt(place, this.instruction), { plan } = this.work, state = this.after[register];
+    return { type: plan.typeOf(state), home: plan.homeOf(register, state) };
   }
 
   exit(undo?: () => void): L {

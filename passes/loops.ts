@@ -1,8 +1,9 @@
 /**
- * The loop pass: finds the loops of a hot function whose numbers may live in machine registers, and plans a second
- * version of each. The first one, made of templates, keeps every value in its slot, boxed. In the second one a number
- * whose type is known stays unboxed in a register of the processor, its *home*, from round to round; its slot is written
- * when somebody else has to see it.
+ * The loop pass: finds the loops of a hot function whose values may live in machine registers, and plans a second
+ * version of each. The first one, made of templates, keeps every value in its slot, boxed. In the second one a value
+ * whose type is known stays unboxed in a register of the processor, its *home*, from round to round: numbers as the
+ * processor has them, arrays and structs as addresses. Its slot is written when somebody else has to see it. A type that
+ * holds at the head is checked once, before the first round.
  *
  * ```text
  *            templates                        second version
@@ -26,14 +27,14 @@ import type { OpcodeDef } from "../core/opcodes.ts";
 import type {
   AnyTarget,
   Decoded,
+  HomeType,
   HotFunction,
   LoopFacts,
   LoopPlan,
   LoopTarget,
   LoopTemplate,
-  LoopTemplates,
-  NumberType,
   Place,
+  RegisterClass,
 } from "../core/backend.ts";
 
 const { I32 } = views;
@@ -55,26 +56,28 @@ export function decodeAll(code: Int32Array, opcodes: readonly OpcodeDef[]): Deco
 // ---- states ------------------------------------------------------------------------------------------------------
 
 /*
- * What is known of a register before an instruction, as a byte:
+ * What is known of a register before an instruction:
  *
- *   bits 0, 1   its type: unknown, int, double
- *   bit 2       its home holds it
- *   bit 3       only its home does: the slot has an older value
- *   bit 4       nothing has written it since the head
+ *   bit 0       its home holds it
+ *   bit 1       only its home does: the slot has an older value
+ *   bit 2       nothing has written it since the head
+ *   bits 3…     the code of its type: unknown, int, double, array, then the types of structs that the loop has met
  */
-export const TYPE = 3, HOME = 4, DIRTY = 8;
-const INT = 1, DOUBLE = 2, ENTRY = 16;
+export const HOME = 1, DIRTY = 2, TYPE = ~7;
+const ENTRY = 4, CODE = 3;
 
-/** Types by their codes. */
-export const TYPES: readonly (NumberType | null)[] = [null, "int", "double"];
-const codeOf = (type: NumberType | null) => type === "int" ? INT : type === "double" ? DOUBLE : 0;
+/** Types by their codes, of which each plan has its own list: the structs that it meets follow. */
+const TYPES: readonly (HomeType | null)[] = [null, "int", "double", "array"];
+
+/** The kind of machine register that a value of a type lives in. */
+const classOf = (type: HomeType): RegisterClass => type === "double" ? "float" : "general";
 
 /** States of all registers before an instruction; a plain array, since one of bytes takes far longer to make. */
 type State = number[];
 
 /** What is true whichever of two ways led here. */
 function meet(x: number, y: number): number {
-  if ((x & TYPE) !== (y & TYPE)) return x & y & ENTRY;
+  if ((x ^ y) & TYPE) return x & y & ENTRY;
   return x & y & (TYPE | HOME | ENTRY) | (x & y & HOME ? (x | y) & DIRTY : 0);
 }
 
@@ -163,7 +166,7 @@ export function planLoops(
   const plan = (first: number, last: number) => {
     liveness ??= findLiveness(instructions, indexOf, registers);
     const made = planLoop(
-      { instructions, first, last, indexOf, registers, liveness, word: loaded.word },
+      { instructions, first, last, indexOf, registers, liveness, code, word: loaded.word },
       loops,
     );
     if (made !== null) plans.push(made);
@@ -190,20 +193,21 @@ interface Loop {
   readonly indexOf: Int32Array;
   readonly registers: number;
   readonly liveness: Liveness;
-  /** The function's proto word. */
+  /** The function's code, and its proto word. */
+  readonly code: Int32Array;
   readonly word: number;
 }
 
 // What templates take and give, as lists: they are gone through for each instruction, in each round of the analysis.
 type Gift = NonNullable<NonNullable<LoopTemplate["gives"]>[Place]>;
-const takes = new WeakMap<LoopTemplate, readonly (readonly [Place, NumberType])[]>();
+const takes = new WeakMap<LoopTemplate, readonly (readonly [Place, HomeType])[]>();
 const gives = new WeakMap<LoopTemplate, readonly (readonly [Place, Gift])[]>();
 
-/** The registers that have to hold numbers, and of which type. */
-export function takesOf(template: LoopTemplate): readonly (readonly [Place, NumberType])[] {
+/** The registers that have to hold values of a type, and of which. */
+export function takesOf(template: LoopTemplate): readonly (readonly [Place, HomeType])[] {
   let list = takes.get(template);
   if (list === undefined) {
-    takes.set(template, list = Object.entries(template.takes ?? {}) as [Place, NumberType][]);
+    takes.set(template, list = Object.entries(template.takes ?? {}) as [Place, HomeType][]);
   }
   return list;
 }
@@ -214,43 +218,26 @@ function givesOf(template: LoopTemplate): readonly (readonly [Place, Gift])[] {
   return list;
 }
 
-/** The template that an instruction has in a given state; null if it is written as outside of such loops. */
-export function templateFor(
-  each: Decoded,
-  state: readonly number[],
-  word: number,
-  templates: LoopTemplates,
-): LoopTemplate | null {
-  const row = templates[each.row.name];
-  if (typeof row !== "function") return row ?? null;
-  const facts: LoopFacts = {
-    known: (place) => TYPES[state[registerAt(place, each)] & TYPE],
-    constant: (place) => {
-      const n = registerAt(place, each);
-      return { low: I32[word - 2 - 2 * n], high: I32[word - 1 - 2 * n] };
-    },
-  };
-  return row(facts);
-}
-
 function planLoop(
   loop: Loop,
   { homes: rooms, templates }: Pick<LoopTarget<unknown, unknown>, "homes" | "templates">,
 ): LoopPlan | null {
-  const { instructions, first, last, indexOf, registers, liveness, word } = loop;
+  const { instructions, first, last, indexOf, registers, liveness, code, word } = loop;
   /** Index of LOOP; nothing leads back to the beginning of a function. */
   const head = first - 1;
-  const homes: Record<NumberType, Int8Array> = {
-    int: new Int8Array(registers).fill(-1),
-    double: new Int8Array(registers).fill(-1),
+  const types = TYPES.slice();
+  const homes: Record<RegisterClass, Int8Array> = {
+    general: new Int8Array(registers).fill(-1),
+    float: new Int8Array(registers).fill(-1),
   };
   /** What instructions take that has been there since the head. */
-  const wanted = new Uint8Array(registers);
-  const uses: Record<NumberType, Int32Array> = {
-    int: new Int32Array(registers),
-    double: new Int32Array(registers),
+  const wanted = new Int32Array(registers);
+  const uses: Record<RegisterClass, Int32Array> = {
+    general: new Int32Array(registers),
+    float: new Int32Array(registers),
   };
   let states: (State | undefined)[] = [], others = 0, quick = 0;
+  const nothing: State = new Array(registers).fill(0);
 
   const plan: LoopPlan = {
     head: instructions[first].pc,
@@ -258,33 +245,57 @@ function planLoop(
     last,
     instructions,
     homes,
+    typeOf: (state) => types[state >> CODE],
+    homeOf,
     before: (index) => states[index] ?? null,
     during,
     after,
-    templateAt: (index, state) => templateFor(instructions[index], state, word, templates),
+    templateAt,
     isLive: liveness.isLive,
   };
 
   // Types first, for which no home is needed; then the homes of those that are used most; then where they hold.
-  let start: State = new Array(registers).fill(0);
+  let start = nothing.slice();
   if (head >= 0) {
     start.fill(ENTRY);
     run(start);
     start = start.map((_, register) => liveness.isLive(first, register) ? wanted[register] | ENTRY : ENTRY);
   }
   start = settle(start);
-  for (const type of ["int", "double"] as const) {
-    const ranked = [...uses[type].keys()].filter((register) => uses[type][register] > 0)
-      .sort((x, y) => uses[type][y] - uses[type][x]);
-    ranked.slice(0, rooms[type].length).forEach((register, home) => homes[type][register] = home);
+  for (const kind of ["general", "float"] as const) {
+    const ranked = [...uses[kind].keys()].filter((register) => uses[kind][register] > 0)
+      .sort((x, y) => uses[kind][y] - uses[kind][x]);
+    ranked.slice(0, rooms[kind].length).forEach((register, home) => homes[kind][register] = home);
   }
   settle(start.map((state, register) => state & TYPE && homeOf(register, state) >= 0 ? state | HOME : state));
-  const isWorth = others <= quick && (homes.int.some(isHome) || homes.double.some(isHome));
+  const isWorth = others <= quick && (homes.general.some(isHome) || homes.float.some(isHome));
   return isWorth ? plan : null;
 
+  /** A type as part of a state. */
+  function codeOf(type: HomeType | null): number {
+    let code = types.indexOf(type);
+    if (code < 0) code = types.push(type) - 1;
+    return code << CODE;
+  }
+
   function homeOf(register: number, state: number): number {
-    const type = TYPES[state & TYPE];
-    return type === null ? -1 : homes[type][register];
+    const type = types[state >> CODE];
+    return type === null ? -1 : homes[classOf(type)][register];
+  }
+
+  /** How an instruction is written in a given state; null if as outside of such loops. */
+  function templateAt(index: number, state: readonly number[]): LoopTemplate | null {
+    const each = instructions[index], row = templates[each.row.name];
+    if (typeof row !== "function") return row ?? null;
+    const facts: LoopFacts = {
+      known: (place) => types[state[registerAt(place, each)] >> CODE],
+      word: (n) => code[each.pc + 1 + n],
+      constant: (place) => {
+        const n = registerAt(place, each);
+        return { low: I32[word - 2 - 2 * n], high: I32[word - 1 - 2 * n] };
+      },
+    };
+    return row(facts);
   }
 
   /** Runs until what holds at the head holds again after each round; gives that. */
@@ -303,8 +314,8 @@ function planLoop(
   function run(start: State): State | null {
     states = [];
     states[first] = start.slice();
-    uses.int.fill(0);
-    uses.double.fill(0);
+    uses.general.fill(0);
+    uses.float.fill(0);
     others = quick = 0;
     let back: State | null = null;
     const flow = (to: number, state: State) => {
@@ -341,11 +352,11 @@ function planLoop(
     quick++;
     for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, each);
-      uses[type][register]++;
+      uses[classOf(type)][register]++;
       if ((state[register] & (TYPE | ENTRY)) === ENTRY) wanted[register] ||= codeOf(type);
     }
     for (const [place, type] of givesOf(template)) {
-      if (type === "int" || type === "double") uses[type][registerAt(place, each)]++;
+      if (type === "int" || type === "double") uses[classOf(type)][registerAt(place, each)]++;
     }
   }
 
@@ -356,7 +367,7 @@ function planLoop(
     for (const [place, type] of takesOf(template)) {
       const register = registerAt(place, each);
       if ((state[register] & TYPE) !== codeOf(type)) state[register] = codeOf(type) | state[register] & ENTRY;
-      if (homes[type][register] >= 0) state[register] |= HOME;
+      if (homes[classOf(type)][register] >= 0) state[register] |= HOME;
     }
     return state;
   }
@@ -384,21 +395,22 @@ function planLoop(
       const type = gift === "wanted"
         ? wantedOf(index, register)
         : gift === "copy"
-        ? TYPES[before[each.b] & TYPE]
+        ? types[before[each.b] >> CODE]
         : gift === "other"
         ? null
         : gift;
-      state[register] = type === null ? 0 : codeOf(type) | (homes[type][register] >= 0 ? HOME | DIRTY : 0);
+      state[register] = codeOf(type);
+      if (homeOf(register, state[register]) >= 0) state[register] |= HOME | DIRTY;
     }
     return state;
   }
 
   /** The type in which the code behind an instruction takes the register that it writes, if it says so soon. */
-  function wantedOf(index: number, register: number): NumberType | null {
+  function wantedOf(index: number, register: number): HomeType | null {
     for (let i = index + 1; i <= last && i < index + 16; i++) {
       const each = instructions[i], { row } = each;
-      const template = templates[row.name];
-      if (template !== undefined && typeof template !== "function") {
+      const template = templateAt(i, nothing);
+      if (template !== null) {
         for (const [place, type] of takesOf(template)) {
           if (registerAt(place, each) === register) return type;
         }

@@ -245,7 +245,7 @@ test("each template of the second version has a case, which executes it", async 
 });
 
 test("templates of the second version are made once: what is known of them is kept by the template", () => {
-  const kinds = [null, "int", "double"] as const;
+  const kinds = [null, "int", "double", "array", 7] as const;
   const constants = [{ low: 3, high: -1 << 16 }, { low: 0, high: 0x3FF80000 }, { low: 0, high: -1 }];
   let found = 0;
   for (const [name, row] of Object.entries(LOOPS.templates)) {
@@ -254,7 +254,7 @@ test("templates of the second version are made once: what is known of them is ke
       for (const y of kinds) {
         for (const constant of constants) {
           const known = (place: Place) => place === "a" || place === "b" ? x : y;
-          const facts: LoopFacts = { known, constant: () => constant };
+          const facts: LoopFacts = { known, constant: () => constant, word: () => 7 };
           const template = row(facts);
           assert(row(facts) === template, `${name} makes a template each time it is asked`);
           if (template !== null) found++;
@@ -892,7 +892,7 @@ async function view(options: RuntimeOptions): Promise<{ readonly shown: string; 
 
 test("listings show a second version below a heading, instruction by instruction", async () => {
   const { shown } = await view({ dump: ["code"] });
-  const [, again] = shown.split("     | the loop of pc 5 again, with numbers in registers: ");
+  const [, again] = shown.split("     | the loop of pc 5 again, with values in registers: ");
   const [registers, ...lines] = again.split("\n");
   assertEquals(registers, "r0 in r9, r1 in r8, r2 in xmm2, r3 in rdi");
   assertMatch(lines[0], /^ {5}the way in +[0-9a-f]+ {2}cmp \[r12\],r14 +; is R\[0\] tagged as an integer\?$/);

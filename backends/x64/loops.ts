@@ -1,10 +1,10 @@
 /**
- * How instructions are written in the second version of a loop, where numbers live in machine registers. What is known
- * of the operands has been seen to by the time a template writes: an operand that has to be a number of some type is one.
+ * How instructions are written in the second version of a loop, where values live in machine registers. What is known
+ * of the operands has been seen to by the time a template writes: an operand that has to be of some type is.
  *
  * ```text
  *  rdi r8 r9 r10 r11   homes of integers: the 48 bits at the top, zeros below, so that the processor's overflow flag and
- *                      its comparisons are those of the language
+ *                      its comparisons are those of the language; and of arrays and structs: their addresses
  *  xmm2 … xmm15        homes of doubles
  *  rax rcx rdx rsi xmm0 xmm1     free
  * ```
@@ -13,7 +13,7 @@
  */
 
 import * as value from "../../core/value.ts";
-import type { LoopFacts, LoopSite, LoopTarget, LoopTemplate, NumberType, Place } from "../../core/backend.ts";
+import type { HomeType, LoopFacts, LoopSite, LoopTarget, LoopTemplate, Place } from "../../core/backend.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { high, low, R } from "./kit.ts";
@@ -54,7 +54,7 @@ type Site = LoopSite<Label>;
 type Template = LoopTemplate<Asm, Label>;
 type Row = Template | ((facts: LoopFacts) => Template | null);
 
-const INT_HOMES: readonly R64[] = [rdi, r8, r9, r10, r11];
+const HOMES: readonly R64[] = [rdi, r8, r9, r10, r11];
 const DOUBLE_HOMES = REGISTERS[xmm0.kind].slice(2) as readonly Xmm[];
 
 // ---- operands ----------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ const DOUBLE_HOMES = REGISTERS[xmm0.kind].slice(2) as readonly Xmm[];
 /** The register that holds the integer of register `n`: its home, or `spare`, loaded. */
 function intIn(asm: Asm, site: Site, n: number, spare: R64): R64 {
   const home = site.home(n);
-  if (home >= 0) return INT_HOMES[home];
+  if (home >= 0) return HOMES[home];
   asm.mov(spare, R(n));
   asm.shl(spare, 16);
   return spare;
@@ -124,7 +124,7 @@ function loadTop(asm: Asm, site: Site, to: R64, n: number): void {
 function giveInt(asm: Asm, site: Site, place: Place, n: number, from: R64): void {
   const { home } = site.gives(place);
   if (home >= 0) {
-    if (INT_HOMES[home] !== from) asm.mov(INT_HOMES[home], from);
+    if (HOMES[home] !== from) asm.mov(HOMES[home], from);
     return;
   }
   storeInt(asm, n, from);
@@ -145,10 +145,41 @@ function giveDouble(asm: Asm, site: Site, place: Place, n: number, from: Xmm): v
   else loadDouble(asm, DOUBLE_HOMES[home], from);
 }
 
-/** Checks that rax is of the type that the result has to have, if any. Changes nothing. */
+const isObject = (type: HomeType | null): type is "array" | number =>
+  type === "array" || typeof type === "number";
+
+/** The high word of values of a type that is an object's. */
+const highOf = (type: "array" | number) => type === "array" ? HI_ARRAY : HI_STRUCT;
+
+/** The result of an instruction = the value in memory, if it is of the type that the result has to have; else exits. */
+function giveFrom(asm: Asm, site: Site, place: Place, n: number, from: Unsized): void {
+  const { type, home } = site.gives(place);
+  if (type === "double" && home >= 0) {
+    asm.cmp(qword(from), rbp);
+    asm.jae(site.exit());
+    asm.movsd(DOUBLE_HOMES[home], from);
+    return;
+  }
+  asm.mov(rax, from);
+  checkWanted(asm, site, place);
+  giveValue(asm, site, place, n);
+}
+
+/** Checks that rax is of the type that the result has to have, if any. Changes nothing but rdx. */
 function checkWanted(asm: Asm, site: Site, place: Place): void {
   const { type } = site.gives(place);
   if (type === null) return;
+  if (isObject(type)) {
+    asm.mov(rdx, rax);
+    asm.shr(rdx, 32);
+    asm.cmp(edx, highOf(type));
+    asm.jne(site.exit());
+    if (type === "array") return;
+    asm.mov(edx, eax);
+    asm.cmp(dword(mem(rbx, rdx, 8, 4)), type);
+    asm.jne(site.exit());
+    return;
+  }
   asm.cmp(rax, type === "int" ? r14 : rbp);
   if (type === "int") asm.jb(site.exit());
   else asm.jae(site.exit());
@@ -160,25 +191,57 @@ function giveValue(asm: Asm, site: Site, place: Place, n: number): void {
   if (home < 0) asm.mov(R(n), rax);
   else if (type === "int") {
     asm.shl(rax, 16);
-    asm.mov(INT_HOMES[home], rax);
-  } else asm.movq(DOUBLE_HOMES[home], rax);
+    asm.mov(HOMES[home], rax);
+  } else if (isObject(type)) loadAddress(asm, HOMES[home]);
+  else asm.movq(DOUBLE_HOMES[home], rax);
+}
+
+/** A register = the address of the object whose ref is in eax. */
+function loadAddress(asm: Asm, to: R64): void {
+  asm.mov(eax, eax);
+  asm.lea(to, mem(rbx, rax, 8));
 }
 
 /** A general register = the value of register `n`, boxed. */
 function loadValue(asm: Asm, site: Site, to: R64, n: number): void {
-  const home = site.home(n);
-  if (home < 0) asm.mov(to, R(n));
-  else if (site.known(n) === "double") asm.movq(to, DOUBLE_HOMES[home]);
+  const home = site.home(n), type = site.known(n);
+  if (home < 0 || isObject(type) && site.isInSlot(n)) asm.mov(to, R(n));
+  else if (isObject(type)) box(asm, to, HOMES[home], type);
+  else if (type === "double") asm.movq(to, DOUBLE_HOMES[home]);
   else {
-    asm.mov(to, INT_HOMES[home]);
+    asm.mov(to, HOMES[home]);
     asm.shr(to, 16);
     asm.or(to, r14);
   }
 }
 
+/**
+ * A register = the object at an address, as a value: its ref, and above that the high word, which is negative. So as an
+ * immediate it brings ones in front of itself, which turn the ref around that stands there, turned around.
+ */
+function box(asm: Asm, to: R64, from: R64, type: "array" | number): void {
+  asm.mov(to, from);
+  asm.sub(to, rbx);
+  asm.shr(to, 3);
+  asm.not(to);
+  asm.shl(to, 32);
+  asm.xor(to, highOf(type));
+  asm.ror(to, 32);
+}
+
+/** Memory = the value of register `n`; uses `spare`. */
+function storeValue(asm: Asm, site: Site, to: Unsized, n: number, spare: R64): void {
+  const home = site.home(n);
+  if (home >= 0 && site.known(n) === "double") return asm.movsd(to, DOUBLE_HOMES[home]);
+  loadValue(asm, site, spare, n);
+  asm.mov(to, spare);
+}
+
 // ---- numbers -----------------------------------------------------------------------------------------------------
 
 type Second = "register" | "constant";
+
+const isNumber = (type: HomeType | null): boolean => type === "int" || type === "double";
 
 const isIntConstant: (facts: LoopFacts, place: Place) => boolean = (facts, place) =>
   facts.constant(place).high >> 16 === -1;
@@ -193,7 +256,7 @@ function addInts(operation: "add" | "sub", second: Second): Template {
     takes: second === "register" ? { b: "int", c: "int" } : { b: "int" },
     gives: { a: "int" },
     write(asm, site) {
-      const { a, b, c } = site, { home } = site.gives("a"), to = home < 0 ? rax : INT_HOMES[home];
+      const { a, b, c } = site, { home } = site.gives("a"), to = home < 0 ? rax : HOMES[home];
       const x = intIn(asm, site, b, rax);
       const constant = second === "constant" ? topConstant(site, c) : null;
       let y: R64 = rcx;
@@ -363,7 +426,7 @@ function anyArithmetic(operation: DoubleOperation, ints: Row, second: Second): R
     const x = facts.known("b");
     const isInt = second === "constant" ? isIntConstant(facts, "c") : facts.known("c") === "int";
     const isDouble = second === "constant" ? isDoubleConstant(facts, "c") : facts.known("c") === "double";
-    if (x === null || !isInt && !isDouble) return null;
+    if (!isNumber(x) || !isInt && !isDouble) return null;
     if (x === "int" && isInt) return typeof ints === "function" ? ints(facts) : ints;
     return x === "double" && isDouble ? asDoubles : mixed;
   };
@@ -432,7 +495,7 @@ function compareAny(ints: Condition, asDoubles: Condition, second: Second, swapp
     const x = facts.known("a");
     const isInt = second === "constant" ? isIntConstant(facts, "b") : facts.known("b") === "int";
     const isDouble = second === "constant" ? isDoubleConstant(facts, "b") : facts.known("b") === "double";
-    if (x === null || !isInt && !isDouble) return null;
+    if (!isNumber(x) || !isInt && !isDouble) return null;
     if (x === "int" && isInt) return bothInts;
     return x === "double" && isDouble ? bothDoubles : mixed;
   };
@@ -498,43 +561,41 @@ function jumpOnTruth(condition: "e" | "ne"): Row {
 
 // ---- objects -----------------------------------------------------------------------------------------------------
 
-/** rax = ref of the object in slot `n` if it is of the kind with this high word; else exits. */
-function loadObject(asm: Asm, site: Site, n: number, hi: number): void {
-  asm.cmp(high(n), hi);
-  asm.jne(site.exit());
+/** The address of the array or struct in register `n`: its home, or `spare`, loaded; uses eax. */
+function addressOf(asm: Asm, site: Site, n: number, spare: R64): R64 {
+  const home = site.home(n);
+  if (home >= 0) return HOMES[home];
   asm.mov(eax, low(n));
+  asm.lea(spare, mem(rbx, rax, 8));
+  return spare;
 }
 
-/** rcx = the index in register `n` or the constant `n`, rdx = the length of the array rax. */
-function loadIndex(asm: Asm, site: Site, n: number, second: Second): void {
+/** rcx = the index in register `n` or the constant `n`, rdx = the length of the array at an address. */
+function loadIndex(asm: Asm, site: Site, array: R64, n: number, second: Second): void {
   if (second === "constant") asm.mov(ecx, site.constant(n).low);
   else {
     const home = site.home(n);
     if (home < 0) {
       asm.mov(rcx, R(n));
       asm.shl(rcx, 16);
-    } else asm.mov(rcx, INT_HOMES[home]);
+    } else asm.mov(rcx, HOMES[home]);
     asm.shr(rcx, 16);
   }
-  asm.mov(edx, dword(mem(rbx, rax, 8, 4)));
+  asm.mov(edx, dword(mem(array, 4)));
 }
 
 function getItem(second: Second): Template {
   return {
-    slots: ["b"],
-    ...(second === "register" ? { takes: { c: "int" } } : {}),
+    takes: second === "register" ? { b: "array", c: "int" } : { b: "array" },
     gives: { a: "wanted" },
     write(asm, site) {
-      const { a, b, c } = site;
-      loadObject(asm, site, b, HI_ARRAY);
-      loadIndex(asm, site, c, second);
+      const { a, b, c } = site, array = addressOf(asm, site, b, rax);
+      loadIndex(asm, site, array, c, second);
       asm.cmp(rcx, rdx);
       asm.jae(site.exit());
-      asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+      asm.mov(eax, dword(mem(array, 8)));
       asm.add(rax, rcx);
-      asm.mov(rax, mem(rbx, rax, 8));
-      checkWanted(asm, site, "a");
-      giveValue(asm, site, "a", a);
+      giveFrom(asm, site, "a", a, mem(rbx, rax, 8));
     },
   };
 }
@@ -542,39 +603,36 @@ function getItem(second: Second): Template {
 /** Stores to an item, or appends the next one if there is room. */
 function setItem(second: Second): Template {
   return {
-    slots: ["a"],
-    ...(second === "register" ? { takes: { b: "int" } } : {}),
+    takes: second === "register" ? { a: "array", b: "int" } : { a: "array" },
     write(asm, site) {
       const { a, b, c } = site, beyond = asm.label("beyond the end"), done = asm.label("done");
-      loadObject(asm, site, a, HI_ARRAY);
-      loadIndex(asm, site, b, second);
+      const array = addressOf(asm, site, a, rsi);
+      loadIndex(asm, site, array, b, second);
       asm.cmp(rcx, rdx);
       asm.jae(beyond);
-      asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+      asm.mov(eax, dword(mem(array, 8)));
       asm.add(rcx, rax);
-      loadValue(asm, site, rax, c);
-      asm.mov(mem(rbx, rcx, 8), rax);
+      storeValue(asm, site, mem(rbx, rcx, 8), c, rax);
       asm.bind(done);
       site.outside(() => {
         asm.bind(beyond);
         asm.jne(site.exit());
-        append(asm, site, c);
+        append(asm, site, array, c);
         asm.jmp(done);
       });
     },
   };
 }
 
-/** Appends register `n` to the array rax, whose length is in rcx, if there is room. */
-function append(asm: Asm, site: Site, n: number): void {
-  asm.cmp(ecx, dword(mem(rbx, rax, 8, 12)));
+/** Appends register `n` to the array at an address, whose length is in ecx, if there is room. */
+function append(asm: Asm, site: Site, array: R64, n: number): void {
+  asm.cmp(ecx, dword(mem(array, 12)));
   asm.jae(site.exit());
-  asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
+  asm.mov(edx, dword(mem(array, 8)));
   asm.add(rdx, rcx);
-  loadValue(asm, site, rsi, n);
-  asm.mov(mem(rbx, rdx, 8), rsi);
+  storeValue(asm, site, mem(rbx, rdx, 8), n, rax);
   asm.add(ecx, 1);
-  asm.mov(dword(mem(rbx, rax, 8, 4)), ecx);
+  asm.mov(dword(mem(array, 4)), ecx);
 }
 
 const isIndex = (facts: LoopFacts, place: Place) => {
@@ -582,11 +640,16 @@ const isIndex = (facts: LoopFacts, place: Place) => {
   return high === HI_UINT && low >= 0;
 };
 
-/** rax = the struct in slot `n`, if it is of the type that the instruction has met. */
-function loadStruct(asm: Asm, site: Site, n: number): void {
-  loadObject(asm, site, n, HI_STRUCT);
-  asm.cmp(dword(mem(rbx, rax, 8, 4)), site.word(1));
-  asm.jne(site.exit());
+/** Templates for structs, by the type that the instruction has met; there is none before it has met one. */
+function ofStruct(make: (type: number) => Template): Row {
+  const made = new Map<number, Template>();
+  return ({ word }) => {
+    const type = word(1);
+    if (type === 0) return null;
+    let template = made.get(type);
+    if (template === undefined) made.set(type, template = make(type));
+    return template;
+  };
 }
 
 // ---- the table ---------------------------------------------------------------------------------------------------
@@ -644,6 +707,10 @@ const copy: Template = {
       const to = home >= 0 ? DOUBLE_HOMES[home] : isRegister(from) ? from : xmm0;
       loadDouble(asm, to, from);
       if (home < 0) asm.movsd(R(a), to);
+    } else if (isObject(type)) {
+      const { home } = site.gives("a");
+      if (home >= 0) asm.mov(HOMES[home], addressOf(asm, site, b, rax));
+      else storeValue(asm, site, R(a), b, rax);
     } else {
       asm.mov(rax, R(b));
       asm.mov(R(a), rax);
@@ -653,7 +720,7 @@ const copy: Template = {
 
 /** A constant, by its type. */
 const loadConst: Row = (facts) => {
-  const type: NumberType | "other" = isIntConstant(facts, "b")
+  const type: keyof typeof CONSTANTS = isIntConstant(facts, "b")
     ? "int"
     : isDoubleConstant(facts, "b")
     ? "double"
@@ -661,11 +728,11 @@ const loadConst: Row = (facts) => {
   return CONSTANTS[type];
 };
 
-const constantOf = (type: NumberType | "other"): Template => ({
+const constantOf = (type: "int" | "double" | "other"): Template => ({
   gives: { a: type },
   write(asm, site) {
     const { a, b } = site, { home } = site.gives("a");
-    if (home >= 0 && type === "int") return loadTop(asm, site, INT_HOMES[home], b);
+    if (home >= 0 && type === "int") return loadTop(asm, site, HOMES[home], b);
     if (home >= 0) return loadDoubleConstant(asm, site, DOUBLE_HOMES[home], b);
     const { low, high } = site.constant(b);
     asm.mov(rax, imm64(low, high));
@@ -688,7 +755,7 @@ const plain = (high: (site: Site) => number, low: (site: Site) => number): Templ
 });
 
 const negation: Row = (facts) =>
-  facts.known("b") === null ? null : facts.known("b") === "int" ? NEGATE_INT : NEGATE_DOUBLE;
+  facts.known("b") === "int" ? NEGATE_INT : facts.known("b") === "double" ? NEGATE_DOUBLE : null;
 
 const NEGATE_INT: Template = {
   gives: { a: "int" },
@@ -712,6 +779,36 @@ const NEGATE_DOUBLE: Template = {
   },
 };
 
+const LENGTH_OF_ARRAY: Template = {
+  takes: { b: "array" },
+  gives: { a: "int" },
+  write(asm, site) {
+    asm.mov(eax, dword(mem(addressOf(asm, site, site.b, rax), 4)));
+    asm.shl(rax, 16);
+    giveInt(asm, site, "a", site.a, rax);
+  },
+};
+
+const LENGTH_OF_ANY: Template = {
+  slots: ["b"],
+  gives: { a: "int" },
+  write(asm, site) {
+    const { a, b } = site, count = asm.label("count");
+    asm.mov(ecx, high(b));
+    asm.cmp(ecx, HI_ARRAY);
+    asm.je(count);
+    asm.cmp(ecx, value.HI_STRING);
+    asm.je(count);
+    asm.cmp(ecx, value.HI_MAP);
+    asm.jne(site.exit());
+    asm.bind(count);
+    asm.mov(eax, low(b));
+    asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
+    asm.shl(rax, 16);
+    giveInt(asm, site, "a", a, rax);
+  },
+};
+
 const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   MOVE: copy,
   LOAD_NIL: plain(() => value.HI_NIL, () => 0),
@@ -720,7 +817,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     gives: { a: "int" },
     write(asm, site) {
       const { a, b } = site, { home } = site.gives("a");
-      if (home >= 0) return asm.mov(INT_HOMES[home], b * 65536);
+      if (home >= 0) return asm.mov(HOMES[home], b * 65536);
       asm.mov(rax, imm64(b, b >> 31 | HI_UINT));
       asm.mov(R(a), rax);
     },
@@ -757,9 +854,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
         asm.cmp(dword(mem(rbx, global + 4)), value.HI_EMPTY);
         asm.je(site.exit());
       }
-      asm.mov(rax, mem(rbx, global));
-      checkWanted(asm, site, "a");
-      giveValue(asm, site, "a", site.a);
+      giveFrom(asm, site, "a", site.a, mem(rbx, global));
     },
   },
   SET_GLOBAL: {
@@ -773,9 +868,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     gives: { a: "wanted" },
     write(asm, site) {
       asm.mov(eax, low(site.b));
-      asm.mov(rax, mem(rbx, rax, 8, 8));
-      checkWanted(asm, site, "a");
-      giveValue(asm, site, "a", site.a);
+      giveFrom(asm, site, "a", site.a, mem(rbx, rax, 8, 8));
     },
   },
   SET_CELL: {
@@ -791,9 +884,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     write(asm, site) {
       asm.mov(eax, low(-1));
       asm.mov(eax, dword(mem(rbx, rax, 8, 16 + 4 * site.b)));
-      asm.mov(rax, mem(rbx, rax, 8, 8));
-      checkWanted(asm, site, "a");
-      giveValue(asm, site, "a", site.a);
+      giveFrom(asm, site, "a", site.a, mem(rbx, rax, 8, 8));
     },
   },
   SET_CAPTURE: {
@@ -809,68 +900,46 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   GET_INDEX_K_ARRAY: when((facts) => isIndex(facts, "c"), getItem("constant")),
   SET_INDEX_ARRAY: setItem("register"),
   SET_INDEX_K_ARRAY: when((facts) => isIndex(facts, "b"), setItem("constant")),
-  GET_FIELD_STRUCT: {
-    slots: ["b"],
+  GET_FIELD_STRUCT: ofStruct((type) => ({
+    takes: { b: type },
     gives: { a: "wanted" },
     write(asm, site) {
-      loadStruct(asm, site, site.b);
-      asm.mov(rax, mem(rbx, rax, 8, 4 * site.word(2)));
-      checkWanted(asm, site, "a");
-      giveValue(asm, site, "a", site.a);
+      const struct = addressOf(asm, site, site.b, rcx);
+      giveFrom(asm, site, "a", site.a, mem(struct, 4 * site.word(2)));
     },
-  },
-  SET_FIELD_STRUCT: {
-    slots: ["a"],
+  })),
+  SET_FIELD_STRUCT: ofStruct((type) => ({
+    takes: { a: type },
     write(asm, site) {
-      loadStruct(asm, site, site.a);
-      loadValue(asm, site, rcx, site.b);
-      asm.mov(mem(rbx, rax, 8, 4 * site.word(2)), rcx);
+      const struct = addressOf(asm, site, site.a, rcx);
+      storeValue(asm, site, mem(struct, 4 * site.word(2)), site.b, rax);
     },
-  },
+  })),
   PUSH: {
-    slots: ["a"],
+    takes: { a: "array" },
     write(asm, site) {
-      loadObject(asm, site, site.a, HI_ARRAY);
-      asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
-      append(asm, site, site.b);
+      const array = addressOf(asm, site, site.a, rsi);
+      asm.mov(ecx, dword(mem(array, 4)));
+      append(asm, site, array, site.b);
     },
   },
   POP: {
-    slots: ["b"],
+    takes: { b: "array" },
     gives: { a: "wanted" },
     write(asm, site) {
-      loadObject(asm, site, site.b, HI_ARRAY);
-      asm.mov(rsi, rax);
-      asm.mov(ecx, dword(mem(rbx, rax, 8, 4)));
+      const array = addressOf(asm, site, site.b, rsi);
+      asm.mov(ecx, dword(mem(array, 4)));
       asm.sub(ecx, 1);
       asm.jb(site.exit());
-      asm.mov(edx, dword(mem(rbx, rax, 8, 8)));
+      asm.mov(edx, dword(mem(array, 8)));
       asm.add(rdx, rcx);
       asm.mov(rax, mem(rbx, rdx, 8));
       checkWanted(asm, site, "a");
-      asm.mov(dword(mem(rbx, rsi, 8, 4)), ecx);
+      asm.mov(dword(mem(array, 4)), ecx);
       giveValue(asm, site, "a", site.a);
     },
   },
-  LENGTH: {
-    slots: ["b"],
-    gives: { a: "int" },
-    write(asm, site) {
-      const { a, b } = site, count = asm.label("count");
-      asm.mov(ecx, high(b));
-      asm.cmp(ecx, HI_ARRAY);
-      asm.je(count);
-      asm.cmp(ecx, value.HI_STRING);
-      asm.je(count);
-      asm.cmp(ecx, value.HI_MAP);
-      asm.jne(site.exit());
-      asm.bind(count);
-      asm.mov(eax, low(b));
-      asm.mov(eax, dword(mem(rbx, rax, 8, 4)));
-      asm.shl(rax, 16);
-      giveInt(asm, site, "a", a, rax);
-    },
-  },
+  LENGTH: (facts) => facts.known("b") === "array" ? LENGTH_OF_ARRAY : LENGTH_OF_ANY,
   RETURN: {
     write(asm, site) {
       loadValue(asm, site, rax, site.a);
@@ -886,23 +955,19 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     },
   },
   FOR_NEXT: {
-    slots: ["a"],
-    takes: { "a+1": "int" },
+    takes: { a: "array", "a+1": "int" },
     gives: { "a+1": "int", "a+2": "wanted" },
     givesOnJump: true,
     write(asm, site) {
-      const { a } = site, end = asm.label("at the end");
-      loadObject(asm, site, a, HI_ARRAY);
+      const { a } = site, end = asm.label("at the end"), array = addressOf(asm, site, a, rsi);
       const state = intIn(asm, site, a + 1, rcx);
       if (state !== rcx) asm.mov(rcx, state);
       asm.shr(rcx, 16);
-      asm.cmp(ecx, dword(mem(rbx, rax, 8, 4)));
+      asm.cmp(ecx, dword(mem(array, 4)));
       asm.jae(end);
-      asm.mov(eax, dword(mem(rbx, rax, 8, 8)));
+      asm.mov(eax, dword(mem(array, 8)));
       asm.add(rax, rcx);
-      asm.mov(rax, mem(rbx, rax, 8));
-      checkWanted(asm, site, "a+2");
-      giveValue(asm, site, "a+2", a + 2);
+      giveFrom(asm, site, "a+2", a + 2, mem(rbx, rax, 8));
       asm.add(ecx, 1);
       asm.shl(rcx, 16);
       giveInt(asm, site, "a+1", a + 1, rcx);
@@ -912,22 +977,38 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   },
 };
 
-/** Homes and templates for loops whose numbers live in machine registers. */
+/** Homes and templates for loops whose values live in machine registers. */
 export const LOOPS: LoopTarget<Asm, Label> = {
-  homes: { int: INT_HOMES.map(({ name }) => name), double: DOUBLE_HOMES.map(({ name }) => name) },
+  homes: { general: HOMES.map(({ name }) => name), float: DOUBLE_HOMES.map(({ name }) => name) },
   templates: TEMPLATES as LoopTarget<Asm, Label>["templates"],
   check(asm, register, type, other) {
+    if (isObject(type)) {
+      asm.cmp(high(register), highOf(type));
+      asm.jne(other);
+      if (type === "array") return;
+      asm.mov(eax, low(register));
+      asm.cmp(dword(mem(rbx, rax, 8, 4)), type);
+      asm.jne(other);
+      return;
+    }
     asm.cmp(qword(R(register)), type === "int" ? r14 : rbp);
     if (type === "int") asm.jb(other);
     else asm.jae(other);
   },
   load(asm, register, type, home) {
     if (type === "double") return asm.movsd(DOUBLE_HOMES[home], R(register));
-    asm.mov(INT_HOMES[home], R(register));
-    asm.shl(INT_HOMES[home], 16);
+    if (isObject(type)) {
+      asm.mov(eax, low(register));
+      asm.lea(HOMES[home], mem(rbx, rax, 8));
+      return;
+    }
+    asm.mov(HOMES[home], R(register));
+    asm.shl(HOMES[home], 16);
   },
   store(asm, register, type, home) {
     if (type === "double") return asm.movsd(R(register), DOUBLE_HOMES[home]);
-    storeInt(asm, register, INT_HOMES[home]);
+    if (!isObject(type)) return storeInt(asm, register, HOMES[home]);
+    box(asm, rax, HOMES[home], type);
+    asm.mov(R(register), rax);
   },
 };
