@@ -711,6 +711,56 @@ struct A { n; } struct B { m; n; }
 function f(o, k) { var s = 0; for (var i = 0; i < k; i += 1) { s = s + o.n; o.n = o.n + 1; if (i % 100 == 99) o.n = 0; } return s; }
 print f(A(1), 400); print f(A(2), 400); print f(B(0.5, 3), 400); print f(A(0.5), 400); print f(B(1, 0.25), 400);`,
 
+  "arrays and structs in registers, copied, swapped and linked": `
+struct Link { v; next; }
+function sum(list) { var s = 0; while (list != nil) { s = s + list.v; list = list.next; } return s; }
+function last(list) { while (list.next != nil) list = list.next; return list; }
+function f(n, rows) {
+  var a = rows[0]; var b = rows[1]; var s = 0; var kept = nil; var none = [];
+  for (var i = 0; i < n; i += 1) {
+    var row = rows[i % 3];
+    if (i % 50 == 49) kept = row;
+    var t = a; a = b; b = row;
+    row[i % 2] = t;
+    s = s + length(row) + length(b);
+    rows[i % 3] = a;
+    if (i == n - 2) push(none, row);
+    if (i == n - 1) s = s + row[2];
+  }
+  return [s, length(kept), length(a), length(none), a == b, kept == a];
+}
+var list = nil;
+for (var i = 0; i < 400; i += 1) list = Link(i, list);
+print sum(list); print sum(list); print last(list).v;
+print f(300, [[1, 2], [3, 4, 5], [6, 7]]);
+print f(301, [[1, 2], [3, 4, 5], [6, 7, 8, 9]]);`,
+
+  "what a register holds while it is known to be an array, over calls": `
+struct Pair { x; y; }
+function touch(a, i) { a[i % 4] = i; if (i % 100 == 7) push(a, i); return a; }
+function f(n, a, p) {
+  var s = 0;
+  for (var i = 0; i < n; i += 1) {
+    s = s + a[i % 4] + p.x;
+    touch(a, i);
+    p.x = p.x + a[(i + 1) % 4] % 3;
+    if (i == 250) a = [1, 2, 3, 4];
+    if (i == 270) p = Pair(0.5, 1);
+  }
+  return [s, a, p.x, p.y];
+}
+print f(300, [1, 2, 3, 4], Pair(1, 2)); print f(300, [1, 2, 3, 4], Pair(1, 2));`,
+
+  "leaf functions that give arrays and structs": `
+struct Node { left; right; v; }
+function leftOf(t) { return t.left; }
+function pick(rows, i) { var row = rows[i % 2]; row[0] = i; return row; }
+function swap(t) { var l = t.left; t.left = t.right; t.right = l; return t; }
+var t = Node(Node(nil, nil, 1), Node(nil, nil, 2), 3);
+var rows = [[1], [2, 3]]; var s = 0;
+for (var i = 0; i < 400; i += 1) { s = s + leftOf(swap(t)).v + length(pick(rows, i)); }
+print [s, rows, leftOf(t).v];`,
+
   "booleans, nil and equality of them": `
 function f(n) {
   var was = false; var none; var flips = 0; var x = 1;
@@ -946,10 +996,33 @@ test("--jit-log says when a function is compiled with loops in registers", async
 
 const RANDOM_BODIES = Number(Deno.env.get("UNNA_LOOP_BODIES") ?? 100);
 
-/** Bodies over integers p, q, r, s, doubles t, u, v, w, and the array a of eight items. */
+/** What bodies do with arrays and structs as such. */
+const OBJECTS = [
+  "b = rows[i % 3];",
+  "{ var z = b; b = rows[1]; rows[1] = z; }",
+  "rows[i % 3] = b;",
+  "d = d.next;",
+  "e = d; d = d.next;",
+  "{ var z = d; d = e; e = z; }",
+  "if (d == e) p = p + 1;",
+  "if (i % 64 == 63) d = Other(i, d.x, d.next);",
+  "if (i % 16 == 5) push(log, b[0]);",
+  "push(b, d.x); pop(b);",
+  "{ var z = id(d); e = z; }",
+  "{ var z = [b]; b = z[0]; }",
+  "if (i % 32 == 31) b = [d.y, 1.5, i, 4];",
+];
+
+/**
+ * Bodies over integers p, q, r, s, doubles t, u, v, w, the array a of eight items, b which is one of the three arrays in
+ * rows, and the structs d and e, which are of two types, linked to each other in a ring.
+ */
 const body: fc.Arbitrary<string> = (() => {
   const ints = fc.constantFrom("p", "q", "r", "s"), doubles = fc.constantFrom("t", "u", "v", "w");
-  const item = fc.constantFrom("a[i % 8]", "a[3]", "a[length(a) - 1]", "g");
+  const item = fc.oneof(
+    { arbitrary: fc.constantFrom("a[i % 8]", "a[3]", "a[length(a) - 1]", "g"), weight: 2 },
+    fc.constantFrom("b[i % 4]", "rows[i % 3][1]", "b[length(b) - 1]", "d.x", "d.y", "e.x", "d.next.x"),
+  );
   const constant = fc.constantFrom("0", "1", "-1", "3", "100", "65536", "140737488355327", "2147483648");
   const real = fc.constantFrom("0.0", "0.5", "-1.5", "1e18", "3.0");
   const intTerm = fc.oneof(
@@ -999,6 +1072,7 @@ const body: fc.Arbitrary<string> = (() => {
     { arbitrary: fc.tuple(ints, term).map(([x, e]) => `${x} = id(${e});`), weight: 1 },
     { arbitrary: term.map((x) => `if (i % 16 == 5) push(log, ${x});`), weight: 2 },
     { arbitrary: fc.constantFrom("c = c + 1;", "s = c;", "flag = !flag;", "bump();"), weight: 1 },
+    { arbitrary: fc.constantFrom(...OBJECTS), weight: 3 },
   );
   const block = (depth: number): fc.Arbitrary<string> =>
     fc.array(
@@ -1022,19 +1096,27 @@ test(`${RANDOM_BODIES} random bodies of loops, and of functions, do the same in 
   await fc.assert(
     fc.asyncProperty(body, async (body) => {
       // A function that calls nobody and has no loop has a second version as a whole.
-      const straight = body.replace(/continue;|break;/g, "return [p, t, i];").replaceAll("id(", "(")
+      const straight = body.replace(/continue;|break;/g, "return [p, t, b];").replaceAll("id(", "(")
         .replaceAll("bump();", "c = c + 3;");
       const text = `
+struct Link { x; y; next; } struct Other { y; x; next; }
+function ring(x) {
+  var last = Link(x, 0.5, nil);
+  last.next = Link(x + 1, 1.5, Link(x + 2, x, last));
+  return last;
+}
 var g = 5;
-function id(x) { g = x; return x; }
+function id(x) { if (type(x) != "struct") g = x; return x; }
 function f(n, p, q, r, s, t, u, v, w, flag) {
   var a = [1, 2, 3, 4, 0.5, 1.5, 2.5, 3.5]; var log = []; var c = 0;
+  var rows = [[1, 2, 3, 4], [5, 6.5, 7, 8], [0.5, 1.5, 2.5, 3.5]]; var b = rows[0]; var d = ring(10); var e = d;
   function bump() { c = c + 3; }
   for (var i = 0; i < n; i += 1) {
     ${body}
   }
-  return [p, q, r, s, t, u, v, w, a, c, log];
+  return [p, q, r, s, t, u, v, w, a, c, log, rows, b, d.x, d.y, e.x, e.y];
 }
+var rows = [[1, 2, 3, 4], [5, 6.5, 7, 8], [0.5, 1.5, 2.5, 3.5]]; var b = rows[0]; var d = ring(10); var e = d;
 var a = [1, 2, 3, 4, 0.5, 1.5, 2.5, 3.5]; var log = []; var c = 0;
 function h(i, p, q, r, s, t, u, v, w, flag) {
   ${straight}
@@ -1048,7 +1130,7 @@ for (var i = 0; i < 400; i += 1) {
   if (i % 20 == 19) print seen;
 }
 print h(300, 140737488355300, -140737488355300, 0.5, 0, 0.25, 3, 1e308, -0.0, false);
-print [a, log, c, g];
+print [a, log, c, g, rows, b, d.x, d.y, e.x, e.y];
 `;
       const expected = await runUnna(text, { backend: "interp" });
       const watched = await watch(text);
