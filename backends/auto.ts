@@ -5,7 +5,8 @@
  * Getting ready for machine code takes some 30 ms: loading the backend, finding out what works, trying the gates,
  * compiling templates that V8 sees for the first time. A program that is over by then should not pay for it, and
  * nobody can know beforehand. So it is done when interpreting has cost about as much: whatever the program does then,
- * it has not taken more than twice the time of the better choice.
+ * it has not taken more than twice the time of the better choice. Until then nothing is spent on getting the interpreter
+ * up to its full speed, which would cost about the same again.
  *
  * ```text
  *   interpreter --hot loop or call--> for more than PATIENCE? --no--> interpreter
@@ -30,7 +31,7 @@ export function openLazily(
   prepare: () => Promise<string | null>,
   refuse: (because: string) => void,
 ): Runner {
-  let runner = interpreter.open(context);
+  let runner = interpreter.open({ ...context, interim: true });
   let isDecided = false, hotSince = Infinity;
   let loading: Promise<void> | null = null;
   return {
@@ -44,7 +45,7 @@ export function openLazily(
           isDecided = true;
           const obstacle = native.obstacle?.() ?? null;
           if (obstacle === null) loading = prepare().then(decide);
-          else refuse(obstacle);
+          else stay(obstacle);
         }
       }
       return stop;
@@ -60,9 +61,14 @@ export function openLazily(
   };
 
   function decide(obstacle: string | null): void {
-    if (obstacle !== null) return refuse(obstacle);
+    if (obstacle !== null) return stay(obstacle);
     const probe = native.probe(context.native);
     if (probe.ok) runner = native.open(context);
-    else refuse(probe.because);
+    else stay(probe.because);
+  }
+
+  function stay(because: string): void {
+    runner = interpreter.open(context);
+    refuse(because);
   }
 }

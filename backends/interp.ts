@@ -4,7 +4,7 @@
  */
 
 import type { Backend, Runner } from "../core/backend.ts";
-import { makeInterpreter } from "../core/dispatch.ts";
+import { makeInterpreter, makeStepper } from "../core/dispatch.ts";
 
 /** Runs programs in the dispatch loop. */
 export const interp: Backend = {
@@ -12,7 +12,8 @@ export const interp: Backend = {
   doc:
     "Interprets bytecode in a loop written from the opcode table; needs no permission and runs everywhere.",
   probe: () => ({ ok: true }),
-  open({ opcodes, count, threshold }): Runner {
+  open({ opcodes, count, threshold, interim = false }): Runner {
+    if (interim) return { run: makeStepper(opcodes) };
     // Whoever wants everything hot at once wants the loop at once.
     return { run: makeInterpreter(opcodes, threshold <= 1 ? { count, steps: 0 } : { count }) };
   },

@@ -518,6 +518,8 @@ export interface BackendContext {
   readonly count: boolean;
   /** Rounds and calls after which loops and functions count as hot. */
   readonly threshold: number;
+  /** Whether another backend is to take over soon, so that nothing should be spent on getting up to full speed. */
+  readonly interim?: boolean;
   /** The hot stage: template-jit and jump-patch. */
   readonly compileHot: CompileHot;
   /** How native code is to be run. */

@@ -258,8 +258,8 @@ export function makeStepper(rows: readonly OpcodeDef[] = OPCODES): Dispatch {
 }
 
 /**
- * Steps after which the loop pays, for a program that goes on. Writing and compiling it takes some 5 ms, its first rounds in V8's own interpreter
- * are no faster than steps, and V8 spends some 40 ms on another core on optimising it.
+ * Steps after which the loop pays, for a program that goes on. Writing and compiling it takes some 5 ms, its first rounds
+ * in V8's own interpreter are no faster than steps, and V8 spends some 40 ms on another core on optimising it.
  */
 const STEPS = 30_000;
 
