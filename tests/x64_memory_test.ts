@@ -18,6 +18,13 @@ import {
 } from "../backends/x64/memory.ts";
 import { createCodeCache, type Place } from "../backends/x64/cache.ts";
 import { createAssembler } from "../backends/x64/assembler.ts";
+import {
+  callRoutine,
+  createRoutines,
+  ROUTINE_BYTES,
+  routineAt,
+  type RoutineName,
+} from "../backends/x64/routines.ts";
 import { dword, mem, rax } from "../backends/x64/operands.ts";
 
 const { I32, U8 } = views;
@@ -317,4 +324,54 @@ Deno.test("100,000 pieces of code leave nothing behind, and the cache stays well
   for (const place of pieces.values()) cache.free(place);
   const { taken, holes, largestHole, pieces: left } = cache.stats();
   assertEquals({ taken, holes, largestHole, left }, { taken: 0, holes: 1, largestHole: BYTES, left: 0 });
+});
+
+// ---- routines ----------------------------------------------------------------------------------------------------
+
+/** A memory that only takes note of what is written to it. */
+function paper(): { readonly memory: ExecutableMemory; readonly written: [from: number, to: number][] } {
+  const written: [number, number][] = [];
+  const memory: ExecutableMemory = {
+    mode: "dual",
+    bytes: 65536,
+    address: (offset) => BigInt(offset),
+    write: (offset, code) => void written.push([offset, offset + code.length]),
+    read: (_, length) => new Uint8Array(length),
+    dispose: () => {},
+  };
+  return { memory, written };
+}
+
+/** A routine's address in the control words. */
+const addressOf = (index: number) => I32[Control.ROUTINES + 2 * index];
+
+Deno.test("routines are written once they are called, each once, and those that they call", () => {
+  const before = I32.slice(Control.ROUTINES, Control.ROUTINES + 64);
+  try {
+    const names: RoutineName[] = [];
+    for (let word: number = Control.ROUTINES; routineAt(word) !== undefined; word += 2) {
+      names.push(routineAt(word)!);
+    }
+    const { memory, written } = paper(), routines = createRoutines(memory, 1024);
+    callRoutine(createAssembler(), "wideAdd");
+    assert(routines.complete());
+    assert(!routines.complete());
+    routines.activate();
+    for (const name of ["wideAdd", "widen", "narrow"] as const) {
+      assert(addressOf(names.indexOf(name)) >= 1024, name);
+    }
+    // All of them, which no program may call, still have room, side by side.
+    for (const name of names) callRoutine(createAssembler(), name);
+    routines.complete();
+    routines.activate();
+    assertEquals(written.length, names.length);
+    assertEquals(
+      names.map((_, index) => addressOf(index)).sort((x, y) => x - y),
+      written.map(([from]) => from),
+    );
+    written.forEach(([from], index) => assertEquals(from, index === 0 ? 1024 : written[index - 1][1]));
+    assert(written.at(-1)![1] <= 1024 + ROUTINE_BYTES);
+  } finally {
+    I32.set(before, Control.ROUTINES);
+  }
 });

@@ -1,7 +1,8 @@
 /**
- * Routines: what takes more machine code than a template should repeat. They are assembled once, stand in the code
- * cache behind the stubs, and are called through their addresses in the control words. They are the machine-code form
- * of functions in `core/` (maps, strings, arithmetic on 64 bits), and are held to what those do.
+ * Routines: what takes more machine code than a template should repeat. Each is assembled when the first code that calls
+ * it is installed; they stand in the code cache behind the stubs, and are called through their addresses in the control
+ * words. They are the machine-code form of functions in `core/` (maps, strings, arithmetic on 64 bits), and are held to
+ * what those do.
  *
  * Each takes its operands in machine registers, given above it, and answers in one; it may overwrite all of `rax rcx
  * rdx rsi rdi r8 … r11 xmm0 xmm1`, and keeps what templates rely on (`templates.ts`). A routine either does all of its work
@@ -79,11 +80,6 @@ import {
 const { I32 } = views;
 
 type Asm = X64Assembler;
-
-/** The routines that others call or end in. */
-type Callees = Readonly<
-  Record<"append" | "byteString" | "equalStrings" | "find" | "hash" | "narrow" | "widen" | "writeText", Label>
->;
 
 const control = (at: number) => dword(mem(rbx, 4 * at));
 
@@ -305,8 +301,8 @@ function newString(asm: Asm, ref: R64, units: number, length: number): void {
 }
 
 /**
- * rax = ref of a string of the bytes of the string rax and those of the string rcx, or 0: see `concat`. Falls through
- * to the routine behind it with rsi = address and ecx = number of the bytes to append.
+ * rax = ref of a string of the bytes of the string rax and those of the string rcx, or 0. Where neither is empty, it
+ * ends in `append`.
  */
 function concat(asm: Asm): void {
   const both = asm.label(), second = asm.label();
@@ -323,6 +319,7 @@ function concat(asm: Asm): void {
   asm.mov(esi, field(rcx, StringWord.FROM));
   asm.lea(rsi, at(rsi));
   asm.mov(ecx, edx);
+  jumpToRoutine(asm, "append");
 }
 
 /**
@@ -671,19 +668,19 @@ function writeText(asm: Asm): void {
 }
 
 /** rax = ref of a string of the bytes of the string rax and the text of the value rcx, or 0. */
-function appendText(asm: Asm, routines: Callees): void {
+function appendText(asm: Asm): void {
   const none = asm.label();
   asm.mov(r9d, eax);
   asm.mov(rax, rcx);
   asm.lea(rdi, mem(rsp, 0));
   asm.sub(rsp, TEXT_BYTES);
-  asm.call(routines.writeText);
+  callRoutine(asm, "writeText");
   asm.test(rsi, rsi);
   asm.je(none);
   asm.mov(rcx, rdi);
   asm.sub(rcx, rsi);
   asm.mov(eax, r9d);
-  asm.call(routines.append);
+  callRoutine(asm, "append");
   asm.add(rsp, TEXT_BYTES);
   asm.ret();
   asm.bind(none);
@@ -693,12 +690,12 @@ function appendText(asm: Asm, routines: Callees): void {
 }
 
 /** rax = ref of a string of the text of the value rax and the bytes of the string rcx, or 0. */
-function prependText(asm: Asm, routines: Callees): void {
+function prependText(asm: Asm): void {
   const full = asm.label(), done = asm.label();
   asm.mov(r9d, ecx);
   asm.lea(rdi, mem(rsp, 0));
   asm.sub(rsp, TEXT_BYTES);
-  asm.call(routines.writeText);
+  callRoutine(asm, "writeText");
   asm.test(rsi, rsi);
   asm.je(full);
   asm.mov(rcx, rdi);
@@ -753,7 +750,7 @@ function prependText(asm: Asm, routines: Callees): void {
  *     rsi = index   r8d = mask   rdi = where an entry of ordinal 0 would be   edx = slot   r9 = entry
  *     r10 = string, or integer of 64 bits
  */
-function find(asm: Asm, routines: Callees): void {
+function find(asm: Asm): void {
   const words = asm.label(), strings = asm.label(), hashed = asm.label(), absent = asm.label();
   const probe = asm.label(), found = asm.label(), probeString = asm.label(), next = asm.label();
   const double = asm.label(), boxed = asm.label(), wide = asm.label(), probeWide = asm.label();
@@ -864,7 +861,7 @@ function find(asm: Asm, routines: Callees): void {
   asm.push(rax);
   asm.push(rcx);
   asm.mov(eax, r10d);
-  asm.call(routines.hash);
+  callRoutine(asm, "hash");
   asm.pop(rcx);
   asm.pop(rax);
   asm.bind(hashed);
@@ -880,7 +877,7 @@ function find(asm: Asm, routines: Callees): void {
   for (const each of [rax, rcx, rdx, rsi, rdi, r8]) asm.push(each);
   asm.mov(eax, dword(mem(r9, Entry.KEY)));
   asm.mov(ecx, r10d);
-  asm.call(routines.equalStrings);
+  callRoutine(asm, "equalStrings");
   for (const each of [r8, rdi, rsi, rdx, rcx, rax]) asm.pop(each); // leaves the flags alone
   asm.je(found);
   asm.bind(next);
@@ -894,10 +891,10 @@ function find(asm: Asm, routines: Callees): void {
 }
 
 /** rdx = address of the entry of the map rax for the key rcx, a new one if need be; 0 if the interpreter has to. */
-function locate(asm: Asm, routines: Callees): void {
+function locate(asm: Asm): void {
   const insert = asm.label(), probe = asm.label(), free = asm.label(), full = asm.label();
   const there = asm.label(), isStored = asm.label(), isFull = asm.label();
-  asm.call(routines.find);
+  callRoutine(asm, "find");
   asm.cmp(rdx, 1);
   asm.ja(there);
   asm.je(full);
@@ -911,7 +908,7 @@ function locate(asm: Asm, routines: Callees): void {
   asm.jne(isStored);
   asm.push(rax);
   asm.mov(rax, rdx);
-  asm.call(routines.narrow);
+  callRoutine(asm, "narrow");
   asm.mov(rcx, rax);
   asm.pop(rax);
   asm.test(rcx, rcx);
@@ -1138,7 +1135,7 @@ function growArray(asm: Asm): void {
 }
 
 /** eax = the words from an instance to its field, for the struct type rax and the name rcx, or 0. */
-function findField(asm: Asm, routines: Callees): void {
+function findField(asm: Asm): void {
   const next = asm.label(), found = asm.label(), none = asm.label();
   asm.mov(r9d, eax);
   asm.mov(r10d, ecx);
@@ -1150,7 +1147,7 @@ function findField(asm: Asm, routines: Callees): void {
   asm.mov(eax, dword(mem(rax, r11, 4, 16)));
   asm.mov(ecx, r10d);
   asm.add(r11d, 1);
-  asm.call(routines.equalStrings);
+  callRoutine(asm, "equalStrings");
   asm.jne(next);
   asm.bind(found);
   asm.lea(eax, mem(r11, r11, 1));
@@ -1210,13 +1207,13 @@ function narrow(asm: Asm): void {
 
 /** rax = what `operation` makes of the integers rax and rcx, modulo 2^64; 0 if they are none, or no box fits. */
 function wide(operation: (asm: Asm, fail: Label) => void) {
-  return (asm: Asm, routines: Callees): void => {
+  return (asm: Asm): void => {
     const none = asm.label();
-    asm.call(routines.widen);
+    callRoutine(asm, "widen");
     asm.test(edx, edx);
     asm.je(none);
     operation(asm, none);
-    asm.jmp(routines.narrow);
+    jumpToRoutine(asm, "narrow");
     fail(asm, none);
   };
 }
@@ -1346,7 +1343,7 @@ function acceptsArguments(asm: Asm): void {
 }
 
 /** rax = ref of the text of the value rax; goes to `done` with a string, which is its own text, and to `none` if it cannot. */
-function writeString(asm: Asm, routines: Callees, none: Label, done: Label): void {
+function writeString(asm: Asm, none: Label, done: Label): void {
   const units = asm.label(), full = asm.label(), end = asm.label();
   asm.mov(rdx, rax);
   asm.shr(rdx, 32);
@@ -1354,7 +1351,7 @@ function writeString(asm: Asm, routines: Callees, none: Label, done: Label): voi
   asm.je(done);
   asm.lea(rdi, mem(rsp, 0));
   asm.sub(rsp, TEXT_BYTES);
-  asm.call(routines.writeText);
+  callRoutine(asm, "writeText");
   asm.test(rsi, rsi);
   asm.je(full);
   asm.mov(rdx, rdi);
@@ -1398,7 +1395,7 @@ function beginString(asm: Asm, ref: R64, units: R32, length: R32): void {
  *
  *     r8 = length   r9 = from   r10 = to, then the length of the result
  */
-function sliceString(asm: Asm, routines: Callees, none: Label, done: Label): void {
+function sliceString(asm: Asm, none: Label, done: Label): void {
   const bounded = asm.label(), part = asm.label(), copy = asm.label(), end = asm.label();
   /** A bound, cut off at the length. */
   const loadBound = (to: R64, from: number) => {
@@ -1433,7 +1430,7 @@ function sliceString(asm: Asm, routines: Callees, none: Label, done: Label): voi
   asm.cmp(r10d, 1);
   asm.jne(copy);
   asm.movzx(edx, byte(mem(rsi)));
-  asm.call(routines.byteString);
+  callRoutine(asm, "byteString");
   asm.test(eax, eax);
   asm.je(none);
   asm.jmp(end);
@@ -1521,7 +1518,7 @@ function removeEntry(asm: Asm): void {
  * rax = what the native function rax gives for edx arguments from address rcx on; edx = 0 if it is none that backends
  * know (`Intrinsic`), or if it is called with what is rare.
  */
-function callIntrinsic(asm: Asm, routines: Callees): void {
+function callIntrinsic(asm: Asm): void {
   const none = asm.label(), two = asm.label(), integer = asm.label(), done = asm.label();
   const labels = new Map<number, Label>(Object.values(Intrinsic).map((number) => [number, asm.label()]));
   const dispatch = (...numbers: number[]) => {
@@ -1635,14 +1632,14 @@ function callIntrinsic(asm: Asm, routines: Callees): void {
   giveString();
 
   begin(Intrinsic.str);
-  writeString(asm, routines, none, done);
+  writeString(asm, none, done);
   giveString();
 
   begin(Intrinsic.remove);
   require(rsi, esi, rax, HI_MAP);
   asm.mov(eax, eax);
   asm.mov(rcx, rdx);
-  asm.call(routines.find);
+  callRoutine(asm, "find");
   asm.cmp(rdx, 1);
   asm.je(none);
   const isThere = asm.label();
@@ -1655,7 +1652,7 @@ function callIntrinsic(asm: Asm, routines: Callees): void {
 
   begin(Intrinsic.slice);
   require(rsi, esi, rax, HI_STRING);
-  sliceString(asm, routines, none, done);
+  sliceString(asm, none, done);
   giveString();
 
   // An integer of 64 bits in rax that has to fit 48: the processor's answer to what does not fit 64 does not either.
@@ -1727,7 +1724,6 @@ function callOther(asm: Asm): void {
 
 // ---- the table ---------------------------------------------------------------------------------------------------
 
-// ORDER routines: `concat` falls through to `append`.
 const ROUTINES = {
   hash,
   equalStrings,
@@ -1769,7 +1765,11 @@ export function routineAt(word: number): RoutineName | undefined {
 /** Room for the routines. */
 export const ROUTINE_BYTES = 6144;
 
+/** The routines that code calls which has been written in this process. */
+const called = new Set<RoutineName>();
+
 function addressOf(name: RoutineName) {
+  called.add(name);
   return qword(mem(rbx, 4 * (Control.ROUTINES + 2 * NAMES.indexOf(name))));
 }
 
@@ -1783,29 +1783,45 @@ export function callRoutine(asm: X64Assembler, name: RoutineName): void {
   asm.call(addressOf(name));
 }
 
-/** The routines in their place. */
+/** The routines of a code cache. */
 export interface Routines {
+  /** Puts in its place whatever routine is called by now and is not there yet; gives whether there was any. */
+  complete(): boolean;
   /** Stores their addresses in the control words. */
   activate(): void;
 }
 
-/** Writes the routines at `offset`. */
-export function writeRoutines(memory: ExecutableMemory, offset: number): Routines {
-  const asm = createAssembler();
-  const labels = Object.fromEntries(NAMES.map((name) => [name, asm.label(name)])) as Record<
-    RoutineName,
-    Label
-  >;
-  for (const name of NAMES) {
-    asm.bind(labels[name]);
-    ROUTINES[name](asm, labels);
+/** Makes room for routines at `offset`: {@linkcode ROUTINE_BYTES}. */
+export function createRoutines(memory: ExecutableMemory, offset: number): Routines {
+  const addresses = new Int32Array(2 * NAMES.length);
+  const placed = new Set<RoutineName>();
+  const end = offset + ROUTINE_BYTES;
+  let next = offset;
+  return {
+    complete() {
+      const before = placed.size;
+      // A routine that is written may be the first to call another one, which comes next then.
+      for (const name of called) {
+        if (placed.has(name)) continue;
+        placed.add(name);
+        place(name);
+      }
+      return placed.size > before;
+    },
+    activate: () => I32.set(addresses, Control.ROUTINES),
+  };
+
+  function place(name: RoutineName): void {
+    const asm = createAssembler();
+    ROUTINES[name](asm);
+    const { bytes } = finish(asm);
+    if (next + bytes.length > end) {
+      throw new Error(`There is no room left for the routine ${name}: this is a bug`);
+    }
+    memory.write(next, bytes);
+    const address = memory.address(next), at = 2 * NAMES.indexOf(name);
+    addresses[at] = Number(BigInt.asIntN(32, address));
+    addresses[at + 1] = Number(BigInt.asIntN(32, address >> 32n));
+    next += bytes.length;
   }
-  const { bytes, offsetOf } = finish(asm);
-  if (bytes.length > ROUTINE_BYTES) throw new Error(`The routines take ${bytes.length} bytes: this is a bug`);
-  memory.write(offset, bytes);
-  const addresses = Int32Array.from(NAMES.flatMap((name) => {
-    const address = memory.address(offset + offsetOf(labels[name]));
-    return [Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n))];
-  }));
-  return { activate: () => I32.set(addresses, Control.ROUTINES) };
 }

@@ -27,7 +27,7 @@ import {
   type MachineStack,
   openGate,
 } from "./gate.ts";
-import { ROUTINE_BYTES, writeRoutines } from "./routines.ts";
+import { createRoutines, ROUTINE_BYTES } from "./routines.ts";
 import { STUB_BYTES, writeStubs } from "./stubs.ts";
 
 /** A piece of code in the cache. */
@@ -96,7 +96,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
   const gate = firstOf<GateKind, Gate>(gates, (kind) => openGate(kind, system, memory));
   if (isRefusal(gate)) return gate;
   const stubs = writeStubs(memory, GATE_BYTES, gate);
-  const routines = writeRoutines(memory, GATE_BYTES + STUB_BYTES);
+  const routines = createRoutines(memory, GATE_BYTES + STUB_BYTES);
   const faults = installFaultHandler(libc, memory, stack, gate);
 
   // The order of insertion is the age.
@@ -121,6 +121,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
       routines.activate();
     },
     place(bytes) {
+      if (routines.complete() && active === world) routines.activate();
       const place = cache.allocate(bytes.length);
       if (place !== null) memory.write(place.offset, bytes);
       return place;
