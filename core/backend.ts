@@ -410,7 +410,7 @@ export interface Target<A extends Assembler<L>, L> {
   jump(asm: A, label: L): void;
   /** Writes code that counts one instruction, or takes it back. */
   count(asm: A, by?: 1 | -1): void;
-  /** What it can do for loops whose numbers live in machine registers. */
+  /** What it can do for loops whose values live in machine registers. */
   readonly loops?: LoopTarget<A, L>;
   /** Writes the code of exit number `index`: the interpreter does the instruction at `pc`, a word. */
   exit(asm: A, index: number, pc: number): void;

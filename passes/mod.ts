@@ -66,10 +66,10 @@ const loops: Pass<"hot", "hot"> = definePass({
   from: "hot",
   to: "hot",
   doc: {
-    summary: "Plans a second version of the innermost loops, in which numbers live in machine registers.",
+    summary: "Plans a second version of the innermost loops, in which values live in machine registers.",
     why:
       "Templates load each operand from its slot, check its type, and store each result; a number that a loop changes in " +
-      "every round would go through memory in every round.",
+      "every round would go through memory in every round, and what never changes would be checked in every round.",
     example:
       "function sum(n) {\n  var s = 0;\n  for (var i = 0; i < n; i += 1) s += i;\n  return s;\n}\nprint sum(1000);",
   },

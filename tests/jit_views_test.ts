@@ -229,6 +229,8 @@ Deno.test("createReader() says what instructions are for", () => {
     [["mov ecx,[rbx+64]"], "mov ecx,[rbx+FRAME_TOP]", "ecx = FRAME_TOP"],
     [["sub r13d,1", "jns 0x20"], "jns 0x20", "if rounds are left"],
     [["mov eax,[rbx+rcx*8+12]"], "mov eax,[rbx+rcx*8+12]", "eax = word 3 of object rcx"],
+    [["mov edx,[r10+4]"], "mov edx,[r10+4]", "edx = word 1 of the object at r10"],
+    [["movsd [rdi+16],xmm2"], "movsd [rdi+16],xmm2", "value 2 of the object at rdi = xmm2"],
     [["xor eax,eax"], "xor eax,eax", "eax = 0"],
   ];
   for (const [instructions, text, purpose] of cases) {

@@ -176,6 +176,7 @@ function checkWanted(asm: Asm, site: Site, place: Place): void {
     asm.jne(site.exit());
     if (type === "array") return;
     asm.mov(edx, eax);
+    asm.comment("is it of the cached type?");
     asm.cmp(dword(mem(rbx, rdx, 8, 4)), type);
     asm.jne(site.exit());
     return;
@@ -987,6 +988,7 @@ export const LOOPS: LoopTarget<Asm, Label> = {
       asm.jne(other);
       if (type === "array") return;
       asm.mov(eax, low(register));
+      asm.comment("is it of the cached type?");
       asm.cmp(dword(mem(rbx, rax, 8, 4)), type);
       asm.jne(other);
       return;

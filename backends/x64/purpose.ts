@@ -275,6 +275,14 @@ function inWords(operand: string, isNarrow: boolean): string {
     if (scale === "8") return `the value at ${index}${bytes === "0" ? "" : `+${Number(bytes) / 8}`}`;
     if (scale === "4") return `word ${index}${bytes === "0" ? "" : `+${Number(bytes) / 4}`}`;
   }
+  // What lives in these by its address is an array or a struct; see loops.ts.
+  const home = /^(rdi|r8|r9|r10|r11)\+(\d+)$/.exec(memory);
+  if (home !== null) {
+    const [, base, bytes] = home;
+    return isNarrow
+      ? `word ${Number(bytes) / 4} of the object at ${base}`
+      : `value ${Number(bytes) / 8} of the object at ${base}`;
+  }
   return `[${memory}]`;
 }
 
