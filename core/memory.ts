@@ -71,7 +71,7 @@ export const MEMORY_BYTES: number = views.U8.byteLength;
 
 /** Word index of each control word. */
 export const Control = {
-  /** Word of the next free frame record. */
+  /** Word of the next free frame record; native code has its address in a register. */
   FRAME_TOP: 16,
   /** Word that no register window may pass without asking; raised in steps up to `STACK_END` (:soft-limit:). */
   STACK_LIMIT: 18,
@@ -115,6 +115,8 @@ export const Control = {
   /** the word of the register that holds that value, and the number of arguments after it. */
   CALLEE: 94,
   ARGUMENTS: 95,
+  /** Address of the code cache: places in code are kept as offsets from it. */
+  CODE_ORIGIN: 96,
   /** Why native code was left, and the state it was left in: the machine's pc, base and proto. */
   REQUEST: 100,
   NATIVE_PC: 101,
@@ -126,8 +128,9 @@ export const Control = {
   TARGET: 105,
   /** Addresses of the stubs that code leaves by, see `backends/x64/stubs.ts`. */
   STUB_EXIT: 106,
-  STUB_RETURN: 108,
   STUB_ENTER: 110,
+  /** The address that `STACK_LIMIT` means, while native code runs. */
+  WINDOW_LIMIT: 108,
   /** Addresses of the routines that all native code shares, see `backends/x64/routines.ts`. */
   ROUTINES: 112,
   /** Refs of the 256 strings of one byte, 0 for those that nothing has wanted yet (strings.ts). */

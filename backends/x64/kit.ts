@@ -20,7 +20,7 @@
  *  rbx   address of the linear memory      [rbx+4*word]
  *  r12   address of the current window     [r12+8*n] is register n: R(n)
  *  r13d  rounds and calls left until the outside may have a look
- *  r14   the tag of integers, rbp   the least tag of what is no double, r15   address of the code cache
+ *  r14   the tag of integers, rbp   the least tag of what is no double, r15   address of the next frame record
  *  rax rcx rdx rsi rdi r8 … r11, xmm0, xmm1    free
  * ```
  *

@@ -44,9 +44,15 @@ const KEEPERS: Readonly<Record<string, string>> = {
   r12: "window",
   r13d: "rounds",
   r14: "the int tag",
-  r15: "the code",
+  r15: "frames",
   rbx: "the memory",
 };
+
+/** Where the code begins, as listings have it. */
+const ORIGIN = "[rbx+CODE_ORIGIN]";
+
+/** The words of a frame record. */
+const RECORD: readonly string[] = ["pc", "window", "function", "place in the code"];
 
 /** Reads the instructions of a piece of code one after the other; gives the text with names in it, and the purpose. */
 export type Reader = (text: string) => { readonly text: string; readonly purpose: string };
@@ -73,12 +79,18 @@ const MEANINGS: Readonly<Record<string, string | ((operands: Operands) => string
   xchg: ({ a, b }) => `swap ${a} and ${b}`,
   push: ({ a }) => `put ${a} on the machine stack`,
   pop: ({ a }) => `take ${a} from the machine stack`,
-  add: ({ a, b, raw }) => raw[1] === "r15" ? `${a}: from a place in the code to its address` : `${a} += ${b}`,
+  add: ({ a, b, raw }) =>
+    raw[1] === ORIGIN ? `${a}: from a place in the code to its address` : `${a} += ${b}`,
   or: ({ a, b, raw }) => raw[1] === "r14" ? `tag ${a} as an integer` : `${a} |= ${b}`,
   adc: ({ a, b }) => `${a} += ${b} and the carry`,
   sbb: ({ a, b }) => `${a} -= ${b} and the borrow`,
   and: assign("&="),
-  sub: ({ a, b, raw }) => raw[1] === "rbx" ? `${a}: from an address to a byte of the memory` : `${a} -= ${b}`,
+  sub: ({ a, b, raw }) =>
+    raw[1] === "rbx"
+      ? `${a}: from an address to a byte of the memory`
+      : raw[1] === ORIGIN
+      ? `${a}: from an address to a place in the code`
+      : `${a} -= ${b}`,
   xor({ a, b, raw }) {
     if (raw[1] === "r14") return `take the int tag off ${a}`;
     return raw[0] === raw[1] ? `${a} = 0` : `${a} ^= ${b}`;
@@ -275,6 +287,8 @@ function inWords(operand: string, isNarrow: boolean): string {
     if (scale === "8") return `the value at ${index}${bytes === "0" ? "" : `+${Number(bytes) / 8}`}`;
     if (scale === "4") return `word ${index}${bytes === "0" ? "" : `+${Number(bytes) / 4}`}`;
   }
+  const record = /^r15(?:\+(\d+))?$/.exec(memory);
+  if (record !== null) return `the record's ${RECORD[Number(record[1] ?? 0) / 4]}`;
   // What lives in these by its address is an array or a struct; see loops.ts.
   const home = /^(rdi|r8|r9|r10|r11)\+(\d+)$/.exec(memory);
   if (home !== null) {

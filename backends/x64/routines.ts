@@ -1674,19 +1674,18 @@ function callIntrinsic(asm: Asm): void {
 // ---- calls -------------------------------------------------------------------------------------------------------
 
 /**
- * Writes code that pushes the frame record of a caller, and enters the callee's window: rcx = top of the records, rdx =
- * window, rdi = address where the caller goes on. The caller's pc and proto word are numbers or in registers. Keeps rax.
+ * Writes code that pushes the frame record of a caller, and enters the callee's window: rdx = window, rdi = address where
+ * the caller goes on. The caller's pc and proto word are numbers or in registers. Keeps rax.
  */
 export function pushFrame(asm: Asm, pc: number | R32, proto: number | R32): void {
-  asm.mov(dword(mem(rbx, rcx, 4)), pc as number);
+  asm.mov(dword(mem(r15)), pc as number);
   asm.sub(r12, rbx);
   asm.shr(r12, 2);
-  asm.mov(dword(mem(rbx, rcx, 4, 4)), r12d);
-  asm.mov(dword(mem(rbx, rcx, 4, 8)), proto as number);
-  asm.sub(rdi, r15);
-  asm.mov(dword(mem(rbx, rcx, 4, 12)), edi);
-  asm.add(ecx, FRAME_WORDS);
-  asm.mov(control(Control.FRAME_TOP), ecx);
+  asm.mov(dword(mem(r15, 4)), r12d);
+  asm.mov(dword(mem(r15, 8)), proto as number);
+  asm.sub(rdi, mem(rbx, 4 * Control.CODE_ORIGIN));
+  asm.mov(dword(mem(r15, 12)), edi);
+  asm.add(r15, 4 * FRAME_WORDS);
   asm.mov(r12, rdx);
 }
 
@@ -1699,14 +1698,12 @@ function callOther(asm: Asm): void {
   const refused = asm.label("refused"), interpreted = asm.label("callee is interpreted");
   asm.cmp(r8d, dword(mem(rbx, rax, 4, 4 * Proto.ARITY)));
   asm.jne(refused);
-  asm.mov(ecx, control(Control.FRAME_TOP));
-  asm.cmp(ecx, FRAMES_END);
+  asm.lea(rcx, mem(rbx, 4 * FRAMES_END));
+  asm.cmp(r15, rcx);
   asm.jae(refused);
   asm.mov(esi, dword(mem(rbx, rax, 4, 4 * Proto.FRAME)));
   asm.lea(rsi, mem(rdx, rsi, 4));
-  asm.mov(r8d, control(Control.STACK_LIMIT));
-  asm.lea(r8, mem(rbx, r8, 4));
-  asm.cmp(rsi, r8);
+  asm.cmp(rsi, mem(rbx, 4 * Control.WINDOW_LIMIT));
   asm.ja(refused);
   asm.mov(r8d, dword(mem(r12, -8))); // the caller, and its proto word
   asm.mov(r8d, field(r8, 1));
@@ -1714,7 +1711,7 @@ function callOther(asm: Asm): void {
   asm.mov(ecx, dword(mem(rbx, rax, 4, 4 * Proto.NATIVE)));
   asm.test(ecx, ecx);
   asm.je(interpreted);
-  asm.add(rcx, r15);
+  asm.add(rcx, mem(rbx, 4 * Control.CODE_ORIGIN));
   asm.jmp(rcx);
   asm.bind(interpreted);
   asm.jmp(qword(mem(rbx, 4 * Control.STUB_ENTER)));

@@ -29,6 +29,7 @@ import {
   r13d,
   r14,
   r15,
+  r15d,
   rax,
   rbp,
   rbx,
@@ -48,7 +49,7 @@ const { I32 } = views;
 export const POLL_ROUNDS = 262_147 - 1;
 
 /** Room for the stubs. */
-export const STUB_BYTES = 256;
+export const STUB_BYTES = 320;
 
 const control = (word: number) => dword(mem(rbx, 4 * word));
 
@@ -60,35 +61,37 @@ export interface Stubs {
   activate(): void;
 }
 
-/** Writes the stubs at `offset`. */
-export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate): Stubs {
+/** Writes the stubs: they come first, so that returning to the offset 0 is returning to the interpreter. */
+export function writeStubs(memory: ExecutableMemory, gate: Gate): Stubs {
   const asm = createAssembler();
   const resume = asm.label("resume"), leave = asm.label("leave");
   const exit = asm.label("exit"), poll = asm.label("poll"), running = asm.label("of the running function");
   const call = asm.label("call"),
     link = asm.label("link"),
-    returned = asm.label("return"),
     interpret = asm.label("interpret");
+
+  // A caller without native code, which has 0 for an offset: its record has been popped, its base is in r12.
+  asm.mov(esi, dword(mem(r15, 8)));
+  asm.mov(control(Control.NATIVE_PROTO), esi);
+  asm.mov(ecx, dword(mem(r15)));
+  asm.mov(eax, Request.LEAVE);
+  asm.jmp(leave);
 
   // What :native-promise: of templates.ts says. The gate has set rbx.
   asm.bind(resume);
-  asm.mov(r15, memory.address(0));
+  asm.mov(eax, control(Control.STACK_LIMIT));
+  asm.lea(rax, mem(rbx, rax, 4));
+  asm.mov(mem(rbx, 4 * Control.WINDOW_LIMIT), rax);
+  asm.mov(r15d, control(Control.FRAME_TOP));
+  asm.lea(r15, mem(rbx, r15, 4));
   asm.mov(r12d, control(Control.NATIVE_BASE));
   asm.lea(r12, mem(rbx, r12, 4));
   asm.mov(r14, imm64(0, HI_UINT));
   asm.mov(rbp, imm64(0, HI_DOUBLE_END | 0));
   asm.mov(r13d, control(Control.ROUNDS));
   asm.mov(eax, control(Control.TARGET));
-  asm.add(rax, r15);
+  asm.add(rax, mem(rbx, 4 * Control.CODE_ORIGIN));
   asm.jmp(rax);
-
-  // A caller without native code: the record at ecx has been popped, its base is in r12.
-  asm.bind(returned);
-  asm.mov(esi, dword(mem(rbx, rcx, 4, 8)));
-  asm.mov(control(Control.NATIVE_PROTO), esi);
-  asm.mov(ecx, dword(mem(rbx, rcx, 4)));
-  asm.mov(eax, Request.LEAVE);
-  asm.jmp(leave);
 
   // A callee without native code: its proto word is in eax, its window in r12.
   asm.bind(interpret);
@@ -110,7 +113,7 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
 
   // eax = request: the value at rdi is called with edx arguments; the code goes on at rsi, where pc is ecx.
   asm.bind(call);
-  asm.sub(rsi, r15);
+  asm.sub(rsi, mem(rbx, 4 * Control.CODE_ORIGIN));
   asm.mov(control(Control.TARGET), esi);
   asm.sub(rdi, rbx);
   asm.shr(rdi, 2);
@@ -133,26 +136,30 @@ export function writeStubs(memory: ExecutableMemory, offset: number, gate: Gate)
   asm.sub(r12, rbx);
   asm.shr(r12, 2);
   asm.mov(control(Control.NATIVE_BASE), r12d);
-  asm.lea(rcx, mem(r15, gate.exit));
+  asm.sub(r15, rbx);
+  asm.shr(r15, 2);
+  asm.mov(control(Control.FRAME_TOP), r15d);
+  asm.mov(rcx, mem(rbx, 4 * Control.CODE_ORIGIN));
+  asm.add(rcx, gate.exit);
   asm.lea(rax, rip(resume));
   asm.jmp(rcx);
 
   const { bytes, offsetOf } = finish(asm);
   if (bytes.length > STUB_BYTES) throw new Error(`The stubs take ${bytes.length} bytes: this is a bug`);
-  memory.write(offset, bytes);
+  memory.write(0, bytes);
   const addresses = ([
+    [Control.CODE_ORIGIN, null],
     [Control.STUB_EXIT, exit],
     [Control.STUB_POLL, poll],
     [Control.STUB_CALL, call],
-    [Control.STUB_RETURN, returned],
     [Control.STUB_ENTER, interpret],
     [Control.STUB_LINK, link],
   ] as const).map(([word, label]) => {
-    const address = memory.address(offset + offsetOf(label));
+    const address = memory.address(label === null ? 0 : offsetOf(label));
     return { word, low: Number(BigInt.asIntN(32, address)), high: Number(BigInt.asIntN(32, address >> 32n)) };
   });
   return {
-    resume: offset + offsetOf(resume),
+    resume: offsetOf(resume),
     activate() {
       for (const { word, low, high } of addresses) {
         I32[word] = low;

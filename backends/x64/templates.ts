@@ -16,7 +16,7 @@
  *  r13d  rounds and calls left until the outside may have a look
  *  r14   0xFFFF000000000000, the tag of integers and the greatest: `cmp value, r14; jb` leaves for what is none
  *  rbp   0xFFF9000000000000, where doubles end: `cmp value, rbp; jae` leaves for what is none
- *  r15   address of the code cache         places in code are kept as offsets from it
+ *  r15   address of the next frame record  [r15+4*word], or [r15-16+4*word] of the caller's
  *  rax rcx rdx rsi rdi r8 … r11, xmm0, xmm1    free inside a template, and what a routine may overwrite
  * ```
  *
@@ -47,7 +47,6 @@ import {
   dword,
   eax,
   ecx,
-  edi,
   edx,
   esi,
   imm32,
@@ -1135,16 +1134,14 @@ function callFunction(asm: Asm, site: X64Site, a = site.a): void {
   point.hole("callee");
   asm.jne(point.exit);
   point.hole("others");
-  asm.mov(ecx, control(Control.FRAME_TOP));
-  asm.cmp(ecx, FRAMES_END);
+  asm.lea(rcx, mem(rbx, 4 * FRAMES_END));
+  asm.cmp(r15, rcx);
   asm.jae(exit);
   asm.lea(rdx, mem(r12, 8 * (a + 1))); // the callee's window
   asm.comment("rsi = where the window of the linked callee ends");
   asm.lea(rsi, disp32(mem(rdx)));
   point.hole("frame");
-  asm.mov(edi, control(Control.STACK_LIMIT));
-  asm.lea(rdi, mem(rbx, rdi, 4));
-  asm.cmp(rsi, rdi);
+  asm.cmp(rsi, mem(rbx, 4 * Control.WINDOW_LIMIT));
   asm.ja(exit);
   asm.lea(rdi, rip(site.next));
   pushFrame(asm, site.nextPc, site.proto);
@@ -1164,21 +1161,17 @@ function callFunction(asm: Asm, site: X64Site, a = site.a): void {
   });
 }
 
-/** Pops the frame record; goes on in the caller's native code, or in the interpreter if it has none. */
+/**
+ * Pops the frame record; goes on in the caller's native code. A caller that has none has left 0 in the record, and at
+ * offset 0 of the code there is the stub that goes on in the interpreter.
+ */
 export function returnToCaller(asm: Asm): void {
-  const interpreted = asm.label("caller is interpreted");
-  asm.mov(ecx, control(Control.FRAME_TOP));
-  asm.sub(ecx, FRAME_WORDS);
-  asm.mov(control(Control.FRAME_TOP), ecx);
-  asm.mov(eax, dword(mem(rbx, rcx, 4, 4)));
+  asm.sub(r15, 4 * FRAME_WORDS);
+  asm.mov(eax, dword(mem(r15, 4)));
   asm.lea(r12, mem(rbx, rax, 4));
-  asm.mov(eax, dword(mem(rbx, rcx, 4, 12)));
-  asm.test(eax, eax);
-  asm.je(interpreted);
-  asm.add(rax, r15);
+  asm.mov(eax, dword(mem(r15, 12)));
+  asm.add(rax, mem(rbx, 4 * Control.CODE_ORIGIN));
   asm.jmp(rax);
-  asm.bind(interpreted);
-  asm.jmp(qword(mem(rbx, 4 * Control.STUB_RETURN)));
 }
 
 /**

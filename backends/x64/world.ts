@@ -93,10 +93,10 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
   if (isRefusal(memory)) return memory;
   stack ??= createMachineStack(libc, MACHINE_STACK_BYTES);
   if (isRefusal(stack)) return stack;
-  const gate = firstOf<GateKind, Gate>(gates, (kind) => openGate(kind, system, memory));
+  const gate = firstOf<GateKind, Gate>(gates, (kind) => openGate(kind, system, memory, STUB_BYTES));
   if (isRefusal(gate)) return gate;
-  const stubs = writeStubs(memory, GATE_BYTES, gate);
-  const routines = createRoutines(memory, GATE_BYTES + STUB_BYTES);
+  const stubs = writeStubs(memory, gate);
+  const routines = createRoutines(memory, STUB_BYTES + GATE_BYTES);
   const faults = installFaultHandler(libc, memory, stack, gate);
 
   // The order of insertion is the age.
@@ -108,7 +108,7 @@ function makeWorld(options: NativeOptions): NativeWorld | Refusal {
     oldest.unlink();
     return oldest.place;
   });
-  cache.allocate(GATE_BYTES + STUB_BYTES + ROUTINE_BYTES); // the first place: offset 0
+  cache.allocate(STUB_BYTES + GATE_BYTES + ROUTINE_BYTES); // the first place: offset 0
   const world: NativeWorld = {
     memory,
     gate,
