@@ -243,6 +243,10 @@ async function open(state: RuntimeState): Promise<Runner> {
   };
   const interpreter = findBackend(registry, FALLBACK);
   if (backend !== null) {
+    const { jitLog = false, perfMap = false, json = false } = state.options;
+    if (backend === interpreter && (jitLog || perfMap) && !json) {
+      say(state, "The interpreter runs everything, so there is no compilation to tell of\n");
+    }
     const missing = backend === interpreter ? null : await prepareNative(state, backend);
     const probe = missing === null ? backend.probe(native) : { ok: false, because: missing } as const;
     if (probe.ok) return backend.open(context);

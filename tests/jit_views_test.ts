@@ -259,6 +259,17 @@ test("--jit-log --json writes an object a line", async () => {
   assertEquals(twice.slice(0, 3), ["hot", "compiled", "patched"]);
 });
 
+Deno.test("--jit-log and --perf-map say that the interpreter has nothing to tell of", async () => {
+  const args = ["--backend=interp", "-e", "print 1;"];
+  for (const option of ["--jit-log", "--perf-map"]) {
+    const { code, stdout, stderr } = await cli([option, ...args]);
+    assertEquals({ code, stdout }, { code: 0, stdout: "1\n" });
+    assertEquals(stderr, "The interpreter runs everything, so there is no compilation to tell of\n");
+  }
+  assertEquals((await cli(["--jit-log", "--json", ...args])).stderr, "");
+  assertEquals((await cli(args)).stderr, "");
+});
+
 test("--jit-log tells of code that has to go, and of functions that do not fit", async () => {
   const functions = Array.from(
     { length: 120 },
