@@ -110,8 +110,12 @@ export type Place = "a" | "a+1" | "a+2" | "b" | "c";
 export interface LoopFacts {
   /** The type of the value in a register, if it is known. */
   known(place: Place): HomeType | null;
+  /** Operand B as it stands in the instruction. */
+  readonly b: number;
   /** The operand word of this index. */
   word(index: number): number;
+  /** What a register most likely holds, if it has been read from memory shortly before: what stands there now. */
+  guess(place: Place): { readonly low: number; readonly high: number } | null;
   /** The two words of the constant that an operand names. */
   constant(place: Place): { readonly low: number; readonly high: number };
 }
@@ -128,6 +132,8 @@ export interface LoopTemplate<A = any, L = any> {
    * following code wants, a value of that type.
    */
   readonly gives?: { readonly [P in Place]?: HomeType | "copy" | "wanted" | "other" };
+  /** The index of the operand word that says which word of memory A is read from. */
+  readonly reads?: number;
   /** Whether it writes only if it jumps. */
   readonly givesOnJump?: boolean;
   /** Writes the code. Until its last check has passed, it changes nothing, or the exit takes it back. */

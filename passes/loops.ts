@@ -172,7 +172,9 @@ export function planLoops(
     if (made !== null) plans.push(made);
   };
   // Of a function without loops, the calls are the rounds. It has to call nobody: what it calls would use its homes.
-  const isLeaf = !instructions.some(({ row }) => row.name === "LOOP" || row.operands.A === "window");
+  const isLeaf = !instructions.some(({ row }) =>
+    row.name === "LOOP" || row.operands.A === "window" && loops.templates[row.name] === undefined
+  );
   if (isLeaf) plan(0, instructions.length - 1);
   for (const [index, { row, pc }] of instructions.entries()) {
     if (row.name !== "LOOP") continue;
@@ -236,7 +238,7 @@ function planLoop(
     general: new Int32Array(registers),
     float: new Int32Array(registers),
   };
-  let states: (State | undefined)[] = [], others = 0, quick = 0;
+  let states: (State | undefined)[] = [], others = 0, quick = 0, calls = 0;
   const nothing: State = new Array(registers).fill(0);
 
   const plan: LoopPlan = {
@@ -268,7 +270,8 @@ function planLoop(
     ranked.slice(0, rooms[kind].length).forEach((register, home) => homes[kind][register] = home);
   }
   settle(start.map((state, register) => state & TYPE && homeOf(register, state) >= 0 ? state | HOME : state));
-  const isWorth = others <= quick && (homes.general.some(isHome) || homes.float.some(isHome));
+  const isWorth = others <= quick && (head >= 0 || calls === 0) &&
+    (homes.general.some(isHome) || homes.float.some(isHome));
   return isWorth ? plan : null;
 
   /** A type as part of a state. */
@@ -288,6 +291,8 @@ function planLoop(
     const each = instructions[index], row = templates[each.row.name];
     if (typeof row !== "function") return row ?? null;
     const facts: LoopFacts = {
+      b: each.b,
+      guess: (place) => guess(index, registerAt(place, each)),
       known: (place) => types[state[registerAt(place, each)] >> CODE],
       word: (n) => code[each.pc + 1 + n],
       constant: (place) => {
@@ -296,6 +301,20 @@ function planLoop(
       },
     };
     return row(facts);
+  }
+
+  /** What stands now where a register was read from, before the instruction of an index. */
+  function guess(index: number, register: number): ReturnType<LoopFacts["guess"]> {
+    for (let i = index - 1; i >= first; i--) {
+      const { pc, a, row: { operands } } = instructions[i];
+      if (operands.A === "window" && a <= register) return null;
+      if (operands.A !== "dst" || a !== register) continue;
+      const at = templateAt(i, nothing)?.reads;
+      if (at === undefined) return null;
+      const from = code[pc + 1 + at];
+      return { low: I32[from], high: I32[from + 1] };
+    }
+    return null;
   }
 
   /** Runs until what holds at the head holds again after each round; gives that. */
@@ -316,7 +335,7 @@ function planLoop(
     states[first] = start.slice();
     uses.general.fill(0);
     uses.float.fill(0);
-    others = quick = 0;
+    others = quick = calls = 0;
     let back: State | null = null;
     const flow = (to: number, state: State) => {
       if (to === head) back = joined(back, state, first);
@@ -347,6 +366,7 @@ function planLoop(
   function count(each: Decoded, template: LoopTemplate | null, state: State): void {
     if (template === null) {
       others++;
+      if (each.row.operands.A === "window") calls++;
       return;
     }
     quick++;

@@ -168,6 +168,8 @@ const BODIES: Record<Row, string> = {
   SET_INDEX_K_ARRAY: "a[3] = i;",
   GET_FIELD_STRUCT: "s = s + o.n; v = v + o.r;",
   SET_FIELD_STRUCT: "o.n = i; o.r = u;",
+  GET_FIELD_MODULE: "v = v + ucoreMath.floor(u);",
+  CALL_ANY: "v = v + ucoreMath.sqrt(u);",
   PUSH: "push(a, i); y = pop(a);",
   POP: "push(a, i); y = pop(a);",
   LENGTH: "s = s + length(a);",
@@ -254,7 +256,13 @@ test("templates of the second version are made once: what is known of them is ke
       for (const y of kinds) {
         for (const constant of constants) {
           const known = (place: Place) => place === "a" || place === "b" ? x : y;
-          const facts: LoopFacts = { known, constant: () => constant, word: () => 7 };
+          const facts: LoopFacts = {
+            known,
+            constant: () => constant,
+            word: () => 7,
+            b: 1,
+            guess: () => null,
+          };
           const template = row(facts);
           assert(row(facts) === template, `${name} makes a template each time it is asked`);
           if (template !== null) found++;
@@ -750,6 +758,59 @@ function f(n, a, p) {
   return [s, a, p.x, p.y];
 }
 print f(300, [1, 2, 3, 4], Pair(1, 2)); print f(300, [1, 2, 3, 4], Pair(1, 2));`,
+
+  "natives of numbers, of all kinds of arguments": `
+function each(n, x, y) {
+  var s = 0; var t = 0.0; var seen = [];
+  for (var i = 0; i < n; i += 1) {
+    t = ucoreMath.sqrt(x);
+    t = t + float(i) + float(x);
+    t = ucoreMath.max(t, 1.5); t = ucoreMath.min(t, 1e9);
+    s = ucoreMath.max(s, i); s = ucoreMath.min(s, 200);
+    s = s + ucoreMath.floor(x) + int(x) + int(i) + ucoreMath.floor(i);
+    s = s + ucoreMath.abs(i - 100); t = t + ucoreMath.abs(x);
+    var u = ucoreMath.abs(x); var v = ucoreMath.min(x, y); var w = ucoreMath.max(x, y);
+    if (i % 97 == 0) push(seen, [s, t, u, v, w]);
+    if (i % 50 == 49) s = 0;
+    x = x + 0.25;
+  }
+  return [s, t, seen, x];
+}
+function folded(n, x) {
+  var t = 0.0; var k = 0;
+  for (var i = 0; i < n; i += 1) { k = ucoreMath.abs(x); t = ucoreMath.min(x, t); k = ucoreMath.floor(t) + k; }
+  return [t, k];
+}
+print each(300, 2.5, 0.5); print each(300, -3.75, -0.0); print each(300, -0.0, 0.0); print each(300, 1e14, 2.0);
+print each(300, 0.0 / 0.0, 1.0); print each(300, 1e300, -1e300); print each(300, 7, 0.5); print each(300, -140737488355328, 3);
+print folded(300, -140737488355328); print folded(300, -140737488355327); print folded(300, 1.5);`,
+
+  "natives that others stand for, or that get other arguments": `
+function apply(f, x, n) { var s = 0.0; for (var i = 0; i < n; i += 1) s = s + f(x); return s; }
+var pick = ucoreMath.sqrt;
+function picked(x, n) { var s = 0.0; for (var i = 0; i < n; i += 1) { s = s + pick(x); x = x + 0.5; } return s; }
+print picked(2.0, 300); pick = ucoreMath.floor; print picked(2.0, 300); pick = ucoreMath.abs; print picked(-2.5, 300);
+pick = function (x) { return x * 2.0; }; print picked(2.0, 300); pick = str; print picked("", 0);
+print apply(ucoreMath.sqrt, 4.0, 300); print apply(ucoreMath.abs, -4, 300); print apply(float, 4, 300);
+function most(list, n) {
+  var m = -1.0;
+  for (var i = 0; i < n; i += 1) { m = ucoreMath.max(m, list[i % 4]); if (i % 30 == 29) m = ucoreMath.max(m, i, 7.5); }
+  return m;
+}
+print most([1.5, 2.5, 0.5, -1.0], 300); print most([1, 2.5, 3, 4], 300); print most([0.5, 1.5, 0.25, 1e300], 300);`,
+
+  "leaf functions that call natives": `
+struct Point { x; y; }
+function length2(p) { return ucoreMath.sqrt(p.x * p.x + p.y * p.y); }
+function cell(x, size) { return ucoreMath.floor(x / size); }
+function grow(p) { p.x = ucoreMath.min(p.x + 0.5, 100.0); p.y = ucoreMath.abs(p.y) + 0.25; return p; }
+function told(x) { return str(ucoreMath.floor(x)); }
+var p = Point(0.0, -3.0); var s = 0.0; var k = 0; var text = "";
+for (var i = 0; i < 500; i += 1) {
+  s = s + length2(grow(p)); k = k + cell(i * 1.5, 4.0) + cell(i, 4);
+  if (i % 100 == 99) text = text + told(i * 0.5);
+}
+print [s, k, text, p.x, p.y]; print cell(7, 2); print length2(Point(3, 4));`,
 
   "leaf functions that give arrays and structs": `
 struct Node { left; right; v; }

@@ -12,13 +12,16 @@
  * The other registers are as `templates.ts` has them.
  */
 
+import { views } from "../../core/memory.ts";
 import * as value from "../../core/value.ts";
+import { Intrinsic } from "../../core/machine.ts";
 import type { HomeType, LoopFacts, LoopSite, LoopTarget, LoopTemplate, Place } from "../../core/backend.ts";
 import type { OpName } from "../../core/opcodes.ts";
 import type { X64Assembler } from "./assembler.ts";
 import { high, low, R } from "./kit.ts";
 import { type Condition, jumpIf, jumpIfEqual, returnToCaller, takeJump } from "./templates.ts";
 import {
+  byte,
   dword,
   eax,
   ecx,
@@ -47,7 +50,8 @@ import {
   xmm1,
 } from "./operands.ts";
 
-const { HI_ARRAY, HI_BOOL, HI_STRUCT, HI_UINT } = value;
+const { I32 } = views;
+const { HI_ARRAY, HI_BOOL, HI_MODULE, HI_NATIVE, HI_STRUCT, HI_UINT } = value;
 
 type Asm = X64Assembler;
 type Site = LoopSite<Label>;
@@ -653,6 +657,168 @@ function ofStruct(make: (type: number) => Template): Row {
   };
 }
 
+// ---- natives -----------------------------------------------------------------------------------------------------
+
+/** The number of the native that is to be called there, to judge by what stands where it has been read from; 0 for none. */
+function intrinsicOf({ guess }: LoopFacts): number {
+  const callee = guess("a");
+  return callee?.high === HI_NATIVE ? I32[callee.low << 1] >> 8 & 0xFF : 0;
+}
+
+/** A template that exits unless R[a] is the native of this number. */
+function native(number: number, { write, ...rest }: Template): Template {
+  return {
+    ...rest,
+    slots: ["a"],
+    write(asm, site) {
+      asm.cmp(high(site.a), HI_NATIVE);
+      asm.jne(site.exit());
+      asm.mov(eax, low(site.a));
+      asm.cmp(byte(mem(rbx, rax, 8, 1)), number); // the flags of the header
+      asm.jne(site.exit());
+      write(asm, site);
+    },
+  };
+}
+
+/** A native for arguments that are known to be integers, and for such as have to be doubles. */
+interface Forms {
+  readonly ints: Template;
+  readonly doubles: Template;
+}
+
+const sameInt: Template = {
+  gives: { a: "int" },
+  write: (asm, site) => giveInt(asm, site, "a", site.a, intIn(asm, site, site.a + 1, rax)),
+};
+
+/** The square root, or nothing, of a number of either type as a double. */
+function ofDouble(operation: "sqrtsd" | null, takes: Template["takes"]): Template {
+  return {
+    ...(takes === undefined ? {} : { takes }),
+    gives: { a: "double" },
+    write(asm, site) {
+      loadAsDouble(asm, site, xmm0, site.a + 1);
+      if (operation !== null) asm.sqrtsd(xmm0, xmm0);
+      giveDouble(asm, site, "a", site.a, xmm0);
+    },
+  };
+}
+
+/** A double without its fraction, or the greatest integer that is not above it, if 48 bits hold that. */
+function rounded(isFloor: boolean): Template {
+  return {
+    takes: { "a+1": "double" },
+    gives: { a: "int" },
+    write(asm, site) {
+      const done = asm.label("rounded");
+      loadDouble(asm, xmm0, doubleAt(site, site.a + 1));
+      asm.cvttsd2si(rax, xmm0);
+      if (isFloor) {
+        asm.cvtsi2sd(xmm1, rax);
+        asm.ucomisd(xmm1, xmm0);
+        asm.jbe(done);
+        asm.sub(rax, 1);
+        asm.bind(done);
+      }
+      asm.mov(rcx, rax);
+      asm.shl(rax, 16);
+      asm.mov(rdx, rax);
+      asm.sar(rdx, 16);
+      asm.cmp(rdx, rcx);
+      asm.jne(site.exit());
+      giveInt(asm, site, "a", site.a, rax);
+    },
+  };
+}
+
+const absolute: Forms = {
+  ints: {
+    gives: { a: "int" },
+    write(asm, site) {
+      const done = asm.label("not negative"), from = intIn(asm, site, site.a + 1, rax);
+      if (from !== rax) asm.mov(rax, from);
+      asm.cmp(rax, 0);
+      asm.jge(done);
+      asm.neg(rax);
+      asm.jo(site.exit());
+      asm.bind(done);
+      giveInt(asm, site, "a", site.a, rax);
+    },
+  },
+  doubles: {
+    takes: { "a+1": "double" },
+    gives: { a: "double" },
+    write(asm, site) {
+      loadDouble(asm, xmm0, doubleAt(site, site.a + 1));
+      asm.movq(rax, xmm0);
+      asm.add(rax, rax); // it loses its sign
+      asm.shr(rax, 1);
+      asm.movq(xmm0, rax);
+      giveDouble(asm, site, "a", site.a, xmm0);
+    },
+  },
+};
+
+/** The smaller or the greater of two; of equal ones the first; what is not-a-number is not decided here. */
+function choice(isLeast: boolean): Forms {
+  return {
+    ints: {
+      gives: { a: "int" },
+      write(asm, site) {
+        const x = intIn(asm, site, site.a + 1, rax), y = intIn(asm, site, site.a + 2, rcx);
+        if (x !== rax) asm.mov(rax, x);
+        asm.cmp(rax, y);
+        if (isLeast) asm.cmovg(rax, y);
+        else asm.cmovl(rax, y);
+        giveInt(asm, site, "a", site.a, rax);
+      },
+    },
+    doubles: {
+      takes: { "a+1": "double", "a+2": "double" },
+      gives: { a: "double" },
+      write(asm, site) {
+        const first = asm.label("the first");
+        loadDouble(asm, xmm0, doubleAt(site, site.a + 1));
+        loadDouble(asm, xmm1, doubleAt(site, site.a + 2));
+        if (isLeast) asm.ucomisd(xmm0, xmm1);
+        else asm.ucomisd(xmm1, xmm0);
+        asm.jp(site.exit());
+        asm.jbe(first);
+        asm.movapd(xmm0, xmm1);
+        asm.bind(first);
+        giveDouble(asm, site, "a", site.a, xmm0);
+      },
+    },
+  };
+}
+
+const forms = (number: number, { ints, doubles }: Forms): Forms => ({
+  ints: native(number, ints),
+  doubles: native(number, doubles),
+});
+
+/** Natives of one argument, and of two, by their numbers. */
+const OF_ONE: ReadonlyMap<number, Forms> = new Map([
+  [Intrinsic.sqrt, { ints: ofDouble("sqrtsd", undefined), doubles: ofDouble("sqrtsd", { "a+1": "double" }) }],
+  [Intrinsic.float, { ints: ofDouble(null, undefined), doubles: ofDouble(null, { "a+1": "double" }) }],
+  [Intrinsic.floor, { ints: sameInt, doubles: rounded(true) }],
+  [Intrinsic.int, { ints: sameInt, doubles: rounded(false) }],
+  [Intrinsic.abs, absolute],
+].map(([number, both]) => [number as number, forms(number as number, both as Forms)]));
+const OF_TWO: ReadonlyMap<number, Forms> = new Map(
+  [Intrinsic.min, Intrinsic.max].map((number) => [number, forms(number, choice(number === Intrinsic.min))]),
+);
+
+/** Calls of natives that take and give numbers; all others are calls like those of functions. */
+function callIntrinsic(facts: LoopFacts): Template | null {
+  const found = (facts.b === 1 ? OF_ONE : facts.b === 2 ? OF_TWO : null)?.get(intrinsicOf(facts));
+  if (found === undefined) return null;
+  const known = (["a+1", "a+2"] as const).slice(0, facts.b).map(facts.known);
+  if (known.every((type) => type === "int")) return found.ints;
+  return known.every((type) => type === null || type === "double") ? found.doubles : null;
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 const arithmetic = <N extends string>(
@@ -848,6 +1014,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   ...equality("JUMP_NE", "ne"),
 
   GET_GLOBAL: {
+    reads: 0,
     gives: { a: "wanted" },
     write(asm, site) {
       const global = 4 * site.word(0), { type } = site.gives("a");
@@ -916,6 +1083,20 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
       storeValue(asm, site, mem(struct, 4 * site.word(2)), site.b, rax);
     },
   })),
+  GET_FIELD_MODULE: {
+    slots: ["b"],
+    reads: 2,
+    gives: { a: "wanted" },
+    write(asm, site) {
+      asm.cmp(high(site.b), HI_MODULE);
+      asm.jne(site.exit());
+      asm.mov(eax, low(site.b));
+      asm.cmp(dword(mem(rbx, rax, 8, 4)), site.word(1));
+      asm.jne(site.exit());
+      giveFrom(asm, site, "a", site.a, mem(rbx, 4 * site.word(2)));
+    },
+  },
+  CALL_ANY: callIntrinsic,
   PUSH: {
     takes: { a: "array" },
     write(asm, site) {

@@ -416,12 +416,15 @@ export function createRunner(
     compileAgain(proto, piece, true);
   }
 
-  /** Whether it has loops, or calls nobody, so that its calls are like rounds of one: others get no second version. */
+  /**
+   * Whether it has loops, or calls no function, so that its calls are like rounds of one: others get no second version. What
+   * calls natives may be in for one, if the backend knows them.
+   */
   function hasRounds({ hot: { code } }: Code): boolean {
     let calls = false;
     for (let pc = 0; pc < code.length; pc += 1 + (opcodes[code[pc] & 0xFF].operands.words?.length ?? 0)) {
       if ((code[pc] & 0xFF) === OP.LOOP) return true;
-      calls ||= opcodes[code[pc] & 0xFF].operands.A === "window";
+      calls ||= opcodes[code[pc] & 0xFF].operands.A === "window" && (code[pc] & 0xFF) !== OP.CALL_ANY;
     }
     return !calls;
   }
