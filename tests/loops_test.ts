@@ -1107,12 +1107,16 @@ const body: fc.Arbitrary<string> = (() => {
     ints.map((x) => `-${x}`),
     intTerm,
     item,
+    fc.tuple(fc.constantFrom("ucoreMath.floor", "int", "ucoreMath.abs"), term).map(([f, x]) => `${f}(${x})`),
+    fc.tuple(fc.constantFrom("min", "max"), intTerm, term).map(([f, x, y]) => `ucoreMath.${f}(${x}, ${y})`),
   );
   const realExpr = fc.oneof(
     { arbitrary: binary(realTerm, realTerm, "+", "-", "*", "/"), weight: 5 },
     { arbitrary: binary(realTerm, intTerm, "+", "-", "*"), weight: 2 },
     doubles.map((x) => `-${x}`),
     realTerm,
+    fc.tuple(fc.constantFrom("ucoreMath.sqrt", "float", "ucoreMath.abs"), term).map(([f, x]) => `${f}(${x})`),
+    fc.tuple(fc.constantFrom("min", "max"), realTerm, term).map(([f, x, y]) => `ucoreMath.${f}(${x}, ${y})`),
   );
   const condition = fc.oneof(
     binary(intTerm, intTerm, "<", "<=", ">", ">=", "==", "!="),
