@@ -767,7 +767,8 @@ function each(n, x, y) {
     t = t + float(i) + float(x);
     t = ucoreMath.max(t, 1.5); t = ucoreMath.min(t, 1e9);
     s = ucoreMath.max(s, i); s = ucoreMath.min(s, 200);
-    s = s + ucoreMath.floor(x) + int(x) + int(i) + ucoreMath.floor(i);
+    var whole = int(x); if (whole != nil) s = s + whole;
+    s = s + ucoreMath.floor(x) + int(i) + ucoreMath.floor(i);
     s = s + ucoreMath.abs(i - 100); t = t + ucoreMath.abs(x);
     var u = ucoreMath.abs(x); var v = ucoreMath.min(x, y); var w = ucoreMath.max(x, y);
     if (i % 97 == 0) push(seen, [s, t, u, v, w]);
@@ -782,7 +783,7 @@ function folded(n, x) {
   return [t, k];
 }
 print each(300, 2.5, 0.5); print each(300, -3.75, -0.0); print each(300, -0.0, 0.0); print each(300, 1e14, 2.0);
-print each(300, 0.0 / 0.0, 1.0); print each(300, 1e300, -1e300); print each(300, 7, 0.5); print each(300, -140737488355328, 3);
+print each(300, 0.0 / 0.0, 1.0); print each(300, 1.5, 0.0 / 0.0); print each(300, 1e300, -1e300); print each(300, 7, 0.5); print each(300, -140737488355328, 3);
 print folded(300, -140737488355328); print folded(300, -140737488355327); print folded(300, 1.5);`,
 
   "natives that others stand for, or that get other arguments": `
