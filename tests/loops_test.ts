@@ -505,6 +505,31 @@ function f(n) {
 }
 print f(600); print f(600);`,
 
+  "more arrays and structs than homes": `
+struct Box { v; w; }
+function f(n) {
+  ${times(10, (i) => `var a${i} = [${i}, ${i}.5, 2]; var b${i} = Box(${i}, ${i}.5);`)} var s = 0; var t = 0.0;
+  for (var i = 0; i < n; i += 1) {
+    ${
+    times(10, (i) =>
+      `s = s + a${i}[0]; a${i}[0] = i % 7 + ${i}; t = t + a${i}[1] + b${i}.w; b${i}.v = s % 5; s = s + b${i}.v;`)
+  }
+    ${times(10, (i) => `push(a${i}, i); s = s + pop(a${i}) + length(a${i});`)}
+    if (i % 50 == 49) { ${times(10, (i) => `a${i}[length(a${i})] = i;`)} }
+  }
+  return [s, t, ${times(10, (i) => `a${i}, b${i}.v`, ", ")}];
+}
+function g(n) {
+  ${times(8, (i) => `var a${i} = [${i}, ${i}, 2];`)} var s = 0; var k = 0; var lists = [[1, 2, 3], [4], []];
+  while (k < n) {
+    ${times(8, (i) => `s = s + a${i}[k % 3]; a${i}[k % 3] = s % 9;`)}
+    k = k + 1;
+  }
+  for (var e : lists[k % 2]) { ${times(8, (i) => `s = s + a${i}[0] * e;`)} }
+  return s;
+}
+print f(300); print f(300); for (var i = 0; i < 30; i += 1) print g(100 + i);`,
+
   "break, continue and return in the middle": `
 function f(n, stop) {
   var s = 0; var t = 0.0;

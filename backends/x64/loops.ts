@@ -3,10 +3,10 @@
  * of the operands has been seen to by the time a template writes: an operand that has to be of some type is.
  *
  * ```text
- *  rdi r8 r9 r10 r11   homes of integers: the 48 bits at the top, zeros below, so that the processor's overflow flag and
+ *  rsi rdi r8 … r11    homes of integers: the 48 bits at the top, zeros below, so that the processor's overflow flag and
  *                      its comparisons are those of the language; and of arrays and structs: their addresses
  *  xmm2 … xmm15        homes of doubles
- *  rax rcx rdx rsi xmm0 xmm1     free
+ *  rax rcx rdx xmm0 xmm1     free
  * ```
  *
  * The other registers are as `templates.ts` has them.
@@ -58,7 +58,7 @@ type Site = LoopSite<Label>;
 type Template = LoopTemplate<Asm, Label>;
 type Row = Template | ((facts: LoopFacts) => Template | null);
 
-const HOMES: readonly R64[] = [rdi, r8, r9, r10, r11];
+const HOMES: readonly R64[] = [rdi, r8, r9, r10, r11, rsi];
 const DOUBLE_HOMES = REGISTERS[xmm0.kind].slice(2) as readonly Xmm[];
 
 // ---- operands ----------------------------------------------------------------------------------------------------
@@ -343,12 +343,13 @@ function divideInts(result: "quotient" | "remainder", second: Second): Template 
           rcx,
           imm64(Number(BigInt.asIntN(32, reciprocal)), Number(BigInt.asIntN(32, reciprocal >> 32n))),
         );
-        asm.mov(rsi, rax);
         asm.mul(rcx);
         if (result === "quotient") asm.mov(eax, edx);
         else {
           asm.imul(edx, edx, divisor | 0);
-          asm.mov(rax, rsi);
+          const again = intIn(asm, site, b, rax);
+          if (again !== rax) asm.mov(rax, again);
+          asm.sar(rax, 16);
           asm.sub(eax, edx);
         }
       }
@@ -611,7 +612,7 @@ function setItem(second: Second): Template {
     takes: second === "register" ? { a: "array", b: "int" } : { a: "array" },
     write(asm, site) {
       const { a, b, c } = site, beyond = asm.label("beyond the end"), done = asm.label("done");
-      const array = addressOf(asm, site, a, rsi);
+      const array = addressOf(asm, site, a, rax);
       loadIndex(asm, site, array, b, second);
       asm.cmp(rcx, rdx);
       asm.jae(beyond);
@@ -635,9 +636,9 @@ function append(asm: Asm, site: Site, array: R64, n: number): void {
   asm.jae(site.exit());
   asm.mov(edx, dword(mem(array, 8)));
   asm.add(rdx, rcx);
-  storeValue(asm, site, mem(rbx, rdx, 8), n, rax);
   asm.add(ecx, 1);
   asm.mov(dword(mem(array, 4)), ecx);
+  storeValue(asm, site, mem(rbx, rdx, 8), n, rax);
 }
 
 const isIndex = (facts: LoopFacts, place: Place) => {
@@ -1100,7 +1101,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
   PUSH: {
     takes: { a: "array" },
     write(asm, site) {
-      const array = addressOf(asm, site, site.a, rsi);
+      const array = addressOf(asm, site, site.a, rax);
       asm.mov(ecx, dword(mem(array, 4)));
       append(asm, site, array, site.b);
     },
@@ -1109,7 +1110,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     takes: { b: "array" },
     gives: { a: "wanted" },
     write(asm, site) {
-      const array = addressOf(asm, site, site.b, rsi);
+      const { b } = site, array = addressOf(asm, site, b, rax);
       asm.mov(ecx, dword(mem(array, 4)));
       asm.sub(ecx, 1);
       asm.jb(site.exit());
@@ -1117,7 +1118,8 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
       asm.add(rdx, rcx);
       asm.mov(rax, mem(rbx, rdx, 8));
       checkWanted(asm, site, "a");
-      asm.mov(dword(mem(array, 4)), ecx);
+      if (array === rax) asm.mov(edx, low(b));
+      asm.mov(dword(array === rax ? mem(rbx, rdx, 8, 4) : mem(array, 4)), ecx);
       giveValue(asm, site, "a", site.a);
     },
   },
@@ -1141,7 +1143,7 @@ const TEMPLATES: Readonly<Partial<Record<OpName, Row>>> = {
     gives: { "a+1": "int", "a+2": "wanted" },
     givesOnJump: true,
     write(asm, site) {
-      const { a } = site, end = asm.label("at the end"), array = addressOf(asm, site, a, rsi);
+      const { a } = site, end = asm.label("at the end"), array = addressOf(asm, site, a, rax);
       const state = intIn(asm, site, a + 1, rcx);
       if (state !== rcx) asm.mov(rcx, state);
       asm.shr(rcx, 16);

@@ -290,7 +290,7 @@ function inWords(operand: string, isNarrow: boolean): string {
   const record = /^r15(?:\+(\d+))?$/.exec(memory);
   if (record !== null) return `the record's ${RECORD[Number(record[1] ?? 0) / 4]}`;
   // What lives in these by its address is an array or a struct; see loops.ts.
-  const home = /^(rdi|r8|r9|r10|r11)\+(\d+)$/.exec(memory);
+  const home = /^(rsi|rdi|r8|r9|r10|r11)\+(\d+)$/.exec(memory);
   if (home !== null) {
     const [, base, bytes] = home;
     return isNarrow
