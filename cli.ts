@@ -36,7 +36,6 @@ import "./core/pass.ts";
 import "./core/plugin.ts";
 import "./core/engine.ts";
 import "./core/watchdog.ts";
-import "./core/embedder.ts";
 import "./core/running.ts";
 import "./passes/lexer.ts";
 import "./passes/parse.ts";
@@ -59,7 +58,7 @@ const WORDS: readonly string[] = ["repl", "check", "explain", "why", "new", "plu
  * ends by itself, which takes a twentieth of an empty program's time. So it does after a slow start; after a quick one
  * the code was there already, or is not missed.
  */
-const SLOW_START = 20;
+const SLOW_START = 30;
 
 /** Runs a command line; gives the exit code. */
 async function main(args: readonly string[]): Promise<number> {

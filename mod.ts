@@ -22,7 +22,6 @@ import { prepare } from "./core/runtime.ts";
 // ---- running programs --------------------------------------------------------------------------------------------
 
 export { BACKENDS, createRuntime } from "./core/runtime.ts";
-export { OptionError, VERSION } from "./core/embedder.ts";
 export type { HostFunction, Report, Runtime, RuntimeOptions } from "./core/embedder.ts";
 export { CompileFailure } from "./core/pass.ts";
 export { NativeFault, ProgramExit, RuntimeFault } from "./core/machine.ts";
@@ -43,7 +42,7 @@ export { writeAll } from "./core/output.ts";
 
 // ---- plugins -----------------------------------------------------------------------------------------------------
 
-export { definePlugin, PluginFailure } from "./core/plugin.ts";
+export { definePlugin, OptionError, PluginFailure, VERSION } from "./core/plugin.ts";
 export type { Observer, Plugin, RunEndEvent, RunEvent, TokenRow } from "./core/plugin.ts";
 export { definePass } from "./core/pass.ts";
 export type {

@@ -8,9 +8,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import { suggest } from "./diagnostics.ts";
 import { writeAll, WriteFailure } from "./output.ts";
 import { definePart, PartFailure } from "./part.ts";
-import { type Plugin, PluginFailure } from "./plugin.ts";
+import { OptionError, type Plugin, PluginFailure, VERSION } from "./plugin.ts";
 import { COMMANDS, OPTIONS, printHelp, printUsage } from "./options.ts";
-import { OptionError, type Report, type Runtime, type RuntimeOptions, VERSION } from "./embedder.ts";
+import type { Report, Runtime, RuntimeOptions } from "./embedder.ts";
 import { createRuntime, prepare } from "./runtime.ts";
 import type { LabRequest, VerifyOptions } from "./commands.ts";
 

@@ -7,9 +7,9 @@ import { suggest } from "./diagnostics.ts";
 import type { CommandLine } from "./explain.ts";
 import type { LabTools } from "./lab.ts";
 import { definePart } from "./part.ts";
-import type { Plugin } from "./plugin.ts";
+import { OptionError, type Plugin, VERSION } from "./plugin.ts";
 import { makeSource } from "./source.ts";
-import { OptionError, type RuntimeOptions, VERSION } from "./embedder.ts";
+import type { RuntimeOptions } from "./embedder.ts";
 import { absolutePath } from "./running.ts";
 import {
   BACKENDS,

@@ -5,14 +5,11 @@
 
 import type { FunctionProfile } from "./machine.ts";
 import type { Handle, HostValue } from "./convert.ts";
-import { type Diagnostic, suggest } from "./diagnostics.ts";
+import type { Diagnostic } from "./diagnostics.ts";
 import type { Dump, PassTiming } from "./pass.ts";
 import type { Plugin, RunEndEvent } from "./plugin.ts";
 import type { Program } from "./program.ts";
 import type { RuntimeStats } from "./reports.ts";
-
-/** The version of the runtime. */
-export const VERSION = "0.1.0";
 
 /** A function of TypeScript that programs can call. What it throws is a run-time error of the program. */
 export type HostFunction = (...args: HostValue[]) => HostValue | void | Promise<HostValue | void>;
@@ -142,17 +139,4 @@ export interface Runtime {
   dumps(): readonly Dump[];
   /** Lets go of the program and all its objects. The runtime cannot be used any more. */
   dispose(): void;
-}
-
-/** Thrown for options that name things which do not exist, or are out of range. */
-export class OptionError extends Error {
-  /** What stack traces call it. */
-  override readonly name = "OptionError";
-}
-
-/** What is wrong with an option that names what does not exist. */
-export function unknownName(what: string, name: string, known: Iterable<string>): OptionError {
-  const names = [...known], meant = suggest(name, names);
-  const advice = meant === null ? `; there is ${names.join(", ")}` : `; did you mean '${meant}'?`;
-  return new OptionError(`Unknown ${what} '${name}'${advice}`);
 }

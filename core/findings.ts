@@ -11,7 +11,8 @@ import { decodeFile, isDiagnostic, readFile } from "./files.ts";
 import { definePart } from "./part.ts";
 import { type Artifacts, CompileFailure } from "./pass.ts";
 import type { RuntimeStats } from "./reports.ts";
-import { type Report, VERSION } from "./embedder.ts";
+import type { Report } from "./embedder.ts";
+import { VERSION } from "./plugin.ts";
 import { compileSeen, profile, type RuntimeState } from "./running.ts";
 
 const PARTS = {

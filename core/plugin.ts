@@ -18,12 +18,16 @@ import {
   DIAGNOSTICS,
   type Diagnostics,
   type MessageDef,
+  suggest,
 } from "./diagnostics.ts";
 import type { FunctionProfile, LazyLibrary, LibraryDef, NativeDef } from "./machine.ts";
 import { type OpcodeDef, OPCODES } from "./opcodes.ts";
 import type { SyntaxRow, SyntaxRule } from "./syntax.ts";
 import type { AnyTarget, AnyTemplates, Backend, JitEvent, JitEventOf } from "./backend.ts";
 import type { AnyArtifactDef, AnyPass, Kind, OwnedPass, PassEndEvent, PassEvent } from "./pass.ts";
+
+/** The version of the runtime, which plugins may require. */
+export const VERSION = "0.1.0";
 
 /** A program at its start or end. */
 export interface RunEvent {
@@ -147,6 +151,19 @@ export interface Plugin {
  */
 export function definePlugin(plugin: Plugin): Plugin {
   return plugin;
+}
+
+/** Thrown for options that name things which do not exist, or are out of range. */
+export class OptionError extends Error {
+  /** What stack traces call it. */
+  override readonly name = "OptionError";
+}
+
+/** What is wrong with an option that names what does not exist. */
+export function unknownName(what: string, name: string, known: Iterable<string>): OptionError {
+  const names = [...known], meant = suggest(name, names);
+  const advice = meant === null ? `; there is ${names.join(", ")}` : `; did you mean '${meant}'?`;
+  return new OptionError(`Unknown ${what} '${name}'${advice}`);
 }
 
 /** Thrown when plugins are malformed or do not go together. */

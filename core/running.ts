@@ -32,11 +32,18 @@ import type { AnyTarget, Backend, NativeOptions, Runner } from "./backend.ts";
 import type { JitLog } from "./jit_log.ts";
 import type { SyntaxRule } from "./syntax.ts";
 import { type Artifacts, type Compilation, CompileFailure, type DriverOptions, runPasses } from "./pass.ts";
-import type { EventOf, Observer, Registry, RunEndEvent } from "./plugin.ts";
+import {
+  type EventOf,
+  type Observer,
+  OptionError,
+  type Registry,
+  type RunEndEvent,
+  unknownName,
+} from "./plugin.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import type { Recording } from "./page.ts";
 import { createWatchdog, type Interruption, type Watchdog } from "./watchdog.ts";
-import { OptionError, type RuntimeOptions, unknownName } from "./embedder.ts";
+import type { RuntimeOptions } from "./embedder.ts";
 
 const input = definePart<typeof import("./input.ts")>(import.meta, "./input.ts");
 

@@ -17,8 +17,17 @@ import { definePart, PartFailure } from "./part.ts";
 import type { Backend, BackendContext, Code, NativeOptions, Runner } from "./backend.ts";
 import type { SyntaxRule } from "./syntax.ts";
 import { type DriverLog, type DriverOptions, runHotPasses } from "./pass.ts";
-import { hooksOf, mergePlugins, type Plugin, PluginFailure, type Registry } from "./plugin.ts";
-import { OptionError, type Runtime, type RuntimeOptions, unknownName, VERSION } from "./embedder.ts";
+import {
+  hooksOf,
+  mergePlugins,
+  OptionError,
+  type Plugin,
+  PluginFailure,
+  type Registry,
+  unknownName,
+  VERSION,
+} from "./plugin.ts";
+import type { Runtime, RuntimeOptions } from "./embedder.ts";
 import {
   activate,
   compileFile,
