@@ -44,7 +44,6 @@ import "./passes/registers.ts";
 import "./passes/bytecode.ts";
 import "./passes/profile.ts";
 import "./passes/mod.ts";
-import "./backends/auto.ts";
 import "./backends/interp.ts";
 import "./backends/x64/mod.ts";
 import "./plugins/std.ts";

@@ -40,8 +40,7 @@ import {
   tell,
 } from "./running.ts";
 import { checkRule, core, prepareHotStage, THRESHOLD_MAX, views as printing } from "../passes/mod.ts";
-import { openLazily } from "../backends/auto.ts";
-import { interp } from "../backends/interp.ts";
+import { interp, openLazily } from "../backends/interp.ts";
 import { x64 } from "../backends/x64/mod.ts";
 import { std } from "../plugins/std.ts";
 
