@@ -128,9 +128,9 @@ export const Control = {
   TARGET: 105,
   /** Addresses of the stubs that code leaves by, see `backends/x64/stubs.ts`. */
   STUB_EXIT: 106,
-  STUB_ENTER: 110,
+  STUB_ENTER: 108,
   /** The address that `STACK_LIMIT` means, while native code runs. */
-  WINDOW_LIMIT: 108,
+  WINDOW_LIMIT: 110,
   /** Addresses of the routines that all native code shares, see `backends/x64/routines.ts`. */
   ROUTINES: 112,
   /** Refs of the 256 strings of one byte, 0 for those that nothing has wanted yet (strings.ts). */

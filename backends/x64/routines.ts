@@ -1800,8 +1800,8 @@ export function createRoutines(memory: ExecutableMemory, offset: number): Routin
       // A routine that is written may be the first to call another one, which comes next then.
       for (const name of called) {
         if (placed.has(name)) continue;
-        placed.add(name);
         place(name);
+        placed.add(name);
       }
       return placed.size > before;
     },
