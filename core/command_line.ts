@@ -4,7 +4,6 @@
  * follows belongs to the program.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { suggest } from "./diagnostics.ts";
 import { writeAll, WriteFailure } from "./output.ts";
 import { definePart, PartFailure } from "./part.ts";
@@ -15,6 +14,9 @@ import { createRuntime, prepare } from "./runtime.ts";
 import type { LabRequest, VerifyOptions } from "./commands.ts";
 
 const commands = definePart<typeof import("./commands.ts")>(import.meta, "./commands.ts");
+// Packages as well: finding out which files a name means takes Deno a while, at every start, even when none is loaded.
+const parser = definePart<typeof import("@std/cli/parse-args")>(import.meta, "@std/cli/parse-args");
+const colors = definePart<typeof import("@std/fmt/colors")>(import.meta, "@std/fmt/colors");
 
 const FAILED = 1, WRONG_USAGE = 2;
 /** What a process that was ended by SIGPIPE is reported with. */
@@ -98,6 +100,7 @@ export async function tellFailure(error: unknown, streams: Streams): Promise<num
 
 /** Reads the arguments; gives an exit code when there is nothing left to do. */
 async function parseCommand(args: readonly string[], streams: Streams): Promise<Command | number> {
+  const { parseArgs } = await parser.load();
   const namesOf = (rows: typeof OPTIONS) => rows.map(({ name }) => name);
   const flags = namesOf(OPTIONS.filter(({ value }) => value === undefined));
   const valued = namesOf(OPTIONS.filter(({ value }) => value !== undefined));
@@ -119,7 +122,7 @@ async function parseCommand(args: readonly string[], streams: Streams): Promise<
   });
   checkValues(args.slice(0, args.length - parsed._.length), parsed, flags, valued);
   if (parsed.help) {
-    const { bold } = await import("@std/fmt/colors");
+    const { bold } = await colors.load();
     streams.out(printHelp(Deno.stdout.isTerminal() && !Deno.noColor ? bold : undefined));
     return 0;
   }

@@ -19,11 +19,6 @@ const { Kind } = value;
 /** Words of a function's window when it has `registers`: at least one, for the value of a body that returns none. */
 const windowWords = (registers: number) => Math.max(1, registers) * 2;
 
-/** Words of the jumps, globals and caches behind an instruction word of each opcode. */
-export function instructionLength(row: OpcodeDef): number {
-  return 1 + (row.operands.words?.length ?? 0);
-}
-
 /**
  * Rounds after which the loop whose LOOP word is at `pc` is looked at for the first time: those that the profile pass
  * has planted, or `tick` if it has not run.
@@ -69,7 +64,6 @@ export function loadProgram(
   const globals = program.globals.map((name) => globalOf(machine, module, name));
   const refs = new Map<FunctionProto, number>();
   const strings = new Map<string, number>();
-  const lengths = opcodes.map(instructionLength);
 
   // Functions refer to the functions inside them as constants, so the innermost come first.
   for (const proto of innermostFirst(program)) refs.set(proto, loadFunction(proto));
@@ -94,13 +88,14 @@ export function loadProgram(
     captures.forEach((capture, i) => {
       I32[start + code.length + i] = capture.from === "register" ? capture.index : ~capture.index;
     });
-    for (let pc = 0; pc < code.length; pc += lengths[opOf(code[pc])]) {
-      if (opOf(code[pc]) === OP.LOOP) I32[start + pc] = OP.LOOP | grantedRounds(proto, pc, tick) - 1 << 8;
-      const words = opcodes[opOf(code[pc])].operands.words;
-      if (words === undefined) continue;
-      words.forEach((kind, i) => {
-        if (kind === "global") I32[start + pc + 1 + i] = globals[code[pc + 1 + i]];
-      });
+    for (let pc = 0; pc < code.length;) {
+      const op = opOf(code[pc]), { words = [] } = opcodes[op].operands;
+      if (op === OP.LOOP) I32[start + pc] = OP.LOOP | grantedRounds(proto, pc, tick) - 1 << 8;
+      pc++;
+      for (const kind of words) {
+        if (kind === "global") I32[start + pc] = globals[code[pc]];
+        pc++;
+      }
     }
     const loaded: LoadedFunction = { proto, source: program.source, module, word, machine, counted: 0 };
     registerFunction(loaded);

@@ -888,11 +888,15 @@ const TYPE_SETS: Readonly<Record<ParamType, number>> = {
 
 /** The object of a native: what it takes stands in it, for the check at each call. */
 function newNativeOf({ params }: NativeDef, number: number): number {
-  const sets = params.map(({ type }) =>
-    (typeof type === "string" ? [type] : type).reduce((set, each) => set | TYPE_SETS[each], 0)
-  );
-  const least = params.filter((p) => p.mode === undefined).length;
-  const most = params.at(-1)?.mode === "rest" ? ARGUMENTS_MAX : params.length;
+  const sets: number[] = [];
+  let least = 0, most = params.length;
+  for (const { type, mode } of params) {
+    let set = 0;
+    for (const each of typeof type === "string" ? [type] : type) set |= TYPE_SETS[each];
+    sets.push(set);
+    if (mode === undefined) least++;
+    else if (mode === "rest") most = ARGUMENTS_MAX;
+  }
   return newNative(number, least, most, sets);
 }
 

@@ -357,10 +357,19 @@ function become(m: Machine, op: number): void {
 
 // ---- comparisons -------------------------------------------------------------------------------------------------
 
+interface Comparison {
+  readonly orEqual: boolean;
+  readonly negated: boolean;
+  readonly ints: Exec;
+  readonly doubles: Exec;
+}
+
 // Equal high words mean that the low ones decide, without sign; otherwise the payload's upper 16 bits do, with sign.
 // The negated forms are not the opposite relations: with NaN both `a < b` and `a >= b` are false.
 const COMPARISONS = {
   LT: {
+    orEqual: false,
+    negated: false,
     ints: (m, a, b) => {
       const ah = I32[a + 1], bh = I32[b + 1];
       if ((ah & bh) >> 16 === -1) {
@@ -382,6 +391,8 @@ const COMPARISONS = {
     },
   },
   NOT_LT: {
+    orEqual: false,
+    negated: true,
     ints: (m, a, b) => {
       const ah = I32[a + 1], bh = I32[b + 1];
       if ((ah & bh) >> 16 === -1) {
@@ -403,6 +414,8 @@ const COMPARISONS = {
     },
   },
   LE: {
+    orEqual: true,
+    negated: false,
     ints: (m, a, b) => {
       const ah = I32[a + 1], bh = I32[b + 1];
       if ((ah & bh) >> 16 === -1) {
@@ -424,6 +437,8 @@ const COMPARISONS = {
     },
   },
   NOT_LE: {
+    orEqual: true,
+    negated: true,
     ints: (m, a, b) => {
       const ah = I32[a + 1], bh = I32[b + 1];
       if ((ah & bh) >> 16 === -1) {
@@ -444,7 +459,7 @@ const COMPARISONS = {
       return m.skip();
     },
   },
-} satisfies Record<string, { ints: Exec; doubles: Exec }>;
+} satisfies Record<string, Comparison>;
 
 const equalInts: Exec = (m, a, b) => {
   if ((I32[a + 1] & I32[b + 1]) >> 16 === -1) {
@@ -522,16 +537,12 @@ function relate(m: Machine, a: number, b: number): boolean {
   return (relation.orEqual ? lessEqual(a, b) : lessThan(a, b)) !== relation.negated;
 }
 
-interface Relation<N extends string> {
+interface Relation<N extends string> extends Comparison {
   readonly name: N;
   readonly condition: string;
-  readonly orEqual: boolean;
-  readonly negated: boolean;
   /** The operands are decoded the other way round: `a > k` is `k < a`. */
   readonly swapped: boolean;
   readonly constant: boolean;
-  readonly ints: Exec;
-  readonly doubles: Exec;
 }
 
 function relation<N extends string>(
@@ -541,8 +552,7 @@ function relation<N extends string>(
   constant: boolean,
   swapped = false,
 ): Relation<N> {
-  const { ints, doubles } = COMPARISONS[of];
-  const orEqual = of.endsWith("LE"), negated = of.startsWith("NOT");
+  const { orEqual, negated, ints, doubles } = COMPARISONS[of];
   return { name, condition, orEqual, negated, swapped, constant, ints, doubles };
 }
 

@@ -217,7 +217,11 @@ export function textOf(error: unknown): string {
 
 /** The passes of all plugins, with their owners, as they were given. */
 function passesOf(plugins: readonly Plugin[]): OwnedPass[] {
-  return plugins.flatMap(({ name, passes = [] }) => passes.map((pass) => ({ pass, plugin: name })));
+  const owned: OwnedPass[] = [];
+  for (const { name, passes = [] } of plugins) {
+    for (const pass of passes) owned.push({ pass, plugin: name });
+  }
+  return owned;
 }
 
 /**
@@ -230,24 +234,29 @@ export function mergePlugins(
   passes: readonly OwnedPass[] = passesOf(plugins),
   extend: Registry["extend"] = (target) => target,
 ): Registry {
-  const rules = plugins.flatMap(({ name, syntax = [] }) =>
-    syntax.map((row) => Object.freeze({ ...row, by: name }))
-  );
-  const artifacts = plugins.flatMap(({ artifacts = [] }) => artifacts);
-  const backends = plugins.flatMap(({ backends = [] }) => backends);
-  const messages = plugins.map(({ diagnostics }) => diagnostics).filter((table) => table !== undefined);
+  const rules: SyntaxRule[] = [], opcodes: OpcodeDef[] = [...OPCODES], natives: NativeDef[] = [];
+  const libraries: (LibraryDef | LazyLibrary)[] = [];
+  const artifacts = new Map<Kind, AnyArtifactDef>(), backends = new Map<string, Backend>();
+  let messages: Registry["messages"] = DIAGNOSTICS;
+  for (const plugin of plugins) {
+    for (const row of plugin.syntax ?? []) rules.push(Object.freeze({ ...row, by: plugin.name }));
+    for (const row of plugin.artifacts ?? []) artifacts.set(row.kind, row);
+    for (const row of plugin.backends ?? []) backends.set(row.name, row);
+    if (plugin.opcodes) opcodes.push(...plugin.opcodes);
+    if (plugin.natives) natives.push(...plugin.natives);
+    if (plugin.libraries) libraries.push(...plugin.libraries);
+    if (plugin.diagnostics) messages = Object.freeze({ ...messages, ...plugin.diagnostics });
+  }
   return Object.freeze<Registry>({
     plugins: Object.freeze(plugins),
-    opcodes: Object.freeze([...OPCODES, ...plugins.flatMap(({ opcodes = [] }) => opcodes)]),
-    natives: Object.freeze(plugins.flatMap(({ natives = [] }) => natives)),
-    libraries: Object.freeze(plugins.flatMap(({ libraries = [] }) => libraries)),
+    opcodes: Object.freeze(opcodes),
+    natives: Object.freeze(natives),
+    libraries: Object.freeze(libraries),
     rules: Object.freeze(rules),
-    artifacts: new Map(artifacts.map((row) => [row.kind, row])),
+    artifacts,
     passes: Object.freeze(passes),
-    backends: new Map(backends.map((row) => [row.name, row])),
-    messages: messages.length === 0
-      ? DIAGNOSTICS
-      : Object.freeze(Object.assign({}, DIAGNOSTICS, ...messages)),
+    backends,
+    messages,
     extend,
     notify(hook, event, diagnostics) {
       for (const { name, observe } of plugins) {

@@ -238,9 +238,9 @@ export async function start(state: RuntimeState, program: Program, path: string 
       warn: (text) => say(state, text),
       report: (fault) => tellFault(state, fault),
       readLine: options.stdin ?? readLine,
-      onInterrupt: (stop) => own.watchdog?.onInterrupt(stop) ?? (() => {}),
+      onInterrupt: (stop) => watchdogOver(state, own)?.onInterrupt(stop) ?? (() => {}),
       atEnd: (restore) => void own.restores.add(restore),
-      settle: async () => void await Promise.all([own.watchdog?.listen(), state.loadNative()]),
+      settle: async () => void await Promise.all([watchdogOver(state, own)?.listen(), state.loadNative()]),
       get terminal() {
         return findTerminal(options);
       },
@@ -263,7 +263,7 @@ export async function start(state: RuntimeState, program: Program, path: string 
     compileText: (path, text) => compileFile(state, makeSource(path, text), []).program,
     report: (failure) => tellAll(state, failure.diagnostics),
     now: () => performance.now(),
-    ...(isWatched(state) ? { tick: (machine) => stopWhenTold(machine, own.watchdog) } : {}),
+    ...(isWatched(state) ? { tick: (machine) => stopWhenTold(machine, watchdogOver(state, own)) } : {}),
   });
   const own: Session = state.session = {
     engine,
@@ -287,7 +287,8 @@ export async function watch(
   const { options: { timeout }, recording, registry } = state;
   const kept = own.watchdog; // that of a conversation, if there is one
   kept?.forget();
-  if (isWatched(state) && (kept === null || timeout !== undefined)) own.watchdog = watchdogOf(own, timeout);
+  // A limit counts from now on; otherwise there is one as soon as the program has run for a moment.
+  if (timeout !== undefined) own.watchdog = watchdogOf(own, timeout);
   const started = performance.now();
   if (recording !== null) recording.started = started;
   own.outcome = null;
@@ -335,6 +336,11 @@ export function profile({ session }: RuntimeState): readonly FunctionProfile[] {
 /** Whether programs can be ended from outside. */
 export function isWatched({ options }: RuntimeState): boolean {
   return options.interruptible || options.timeout !== undefined;
+}
+
+/** What watches over a session while it can be ended from outside; made when somebody first asks. */
+function watchdogOver(state: RuntimeState, own: Session): Watchdog | null {
+  return own.watchdog ??= isWatched(state) && own.outcome === null ? watchdogOf(own, undefined) : null;
 }
 
 /** What watches over a session, for so many seconds if there is a limit. */

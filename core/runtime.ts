@@ -153,7 +153,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const embedder = Object.keys(functions).length === 0 ? [] : [PARTS.dialogue.get().hostPlugin(functions)];
   const registry = registryOf([...embedder, ...plugins]);
   registry.rules.forEach(checkGrammar);
-  const shown = namesToDump(registry, options);
+  const shown = options.dump?.length || options.page ? namesToDump(registry, options) : [];
   const driver = makeDriver(registry, { ...options, dump: options.page ? [] : shown });
   const showsNative = shown.some((name) => isRunView(registry, name));
   // Whoever wants to see machine code has asked for the backend that makes it.

@@ -130,6 +130,19 @@ const CONSTANT_KINDS: { readonly [name: string]: readonly Constant["kind"][] } =
 };
 const VALUE_KINDS: readonly Constant["kind"][] = ["nil", "bool", "int", "float", "string", "struct"];
 
+/** What an operand is a number of, by its kind. */
+const SPACES: { readonly [Kind in OperandKind | WordKind]?: "register" | "global" | "capture" | "constant" } =
+  {
+    dst: "register",
+    src: "register",
+    far: "register",
+    window: "register",
+    iterator: "register",
+    global: "global",
+    capture: "capture",
+    constant: "constant",
+  };
+
 /** Checks each instruction on its own; gives them by pc, or null if there is no sense in going on. */
 function verifyInstructions(
   program: Program,
@@ -138,16 +151,21 @@ function verifyInstructions(
   report: Report,
 ): (Instruction | undefined)[] | null {
   const { code, constants, captures, registers, arity } = proto;
+  const sizes = {
+    register: registers,
+    global: program.globals.length,
+    capture: captures.length,
+    constant: constants.length,
+  };
   const instructions: (Instruction | undefined)[] = new Array(code.length);
   let sound = true;
-  const demand = (condition: boolean, pc: number, message: () => string) => {
-    if (condition) return;
+  function fault(pc: number, message: string): void {
     sound = false;
-    report(pc, message());
-  };
+    report(pc, message);
+  }
 
-  demand(registers > arity, -1, () => `${registers} registers do not hold ${arity} parameters and a value`);
-  demand(proto.spans.length === 2 * code.length, -1, () => "the number of spans is not that of words");
+  if (registers <= arity) fault(-1, `${registers} registers do not hold ${arity} parameters and a value`);
+  if (proto.spans.length !== 2 * code.length) fault(-1, "the number of spans is not that of words");
   for (let pc = 0; pc < code.length;) {
     const instruction = decode(code, pc, opcodes);
     if (instruction === null) {
@@ -158,58 +176,35 @@ function verifyInstructions(
     pc = instruction.next;
   }
 
-  instructions.forEach((instruction) => {
-    const { pc, row, operands } = instruction!;
-    demand(!FOREIGN.has(row.name), pc, () => `${row.name} in a program`);
+  for (const instruction of instructions) {
+    if (instruction === undefined) continue; // an operand word
+    const { pc, row, operands } = instruction;
+    if (FOREIGN.has(row.name)) fault(pc, `${row.name} in a program`);
     for (const { kind, value } of operands) {
-      const within = (size: number, what: string, last = value) =>
-        demand(value >= 0 && last < size, pc, () => `${row.name} names ${what} ${last} of ${size}`);
-      switch (kind) {
-        case "dst":
-        case "src":
-        case "far":
-          within(registers, "register");
-          break;
-        case "window":
-          within(registers, "register", value + operandOf(instruction!, "count")!.value);
-          break;
-        case "iterator":
-          within(registers, "register", value + 2);
-          break;
-        case "global":
-          within(program.globals.length, "global");
-          break;
-        case "capture":
-          within(captures.length, "capture");
-          break;
-        case "constant": {
-          within(constants.length, "constant");
-          const constant = constants[value] as Constant | undefined;
-          if (constant === undefined) break;
-          const kinds = CONSTANT_KINDS[row.name] ?? VALUE_KINDS;
-          demand(
-            kinds.includes(constant.kind),
-            pc,
-            () => `${row.name} names a constant of kind ${constant.kind}`,
-          );
-          if (constant.kind === "function") verifyCaptures(proto, constant.proto, pc, demand);
-          break;
+      const space = SPACES[kind];
+      if (space !== undefined) {
+        let last = value;
+        if (kind === "window") last += operandOf(instruction, "count")!.value;
+        else if (kind === "iterator") last += 2;
+        if (value < 0 || last >= sizes[space]) {
+          fault(pc, `${row.name} names ${space} ${last} of ${sizes[space]}`);
         }
-        case "jump":
-          demand(
-            instructions[value] !== undefined,
-            pc,
-            () => `${row.name} leads to ${value}, no instruction`,
-          );
-          demand(
-            value > pc || instructions[value]?.row.name === "LOOP",
-            pc,
-            () => `${row.name} leads back to ${value}, which is no LOOP`,
-          );
-          break;
+      }
+      if (kind === "constant" && constants[value] !== undefined) {
+        const constant = constants[value], kinds = CONSTANT_KINDS[row.name] ?? VALUE_KINDS;
+        if (!kinds.includes(constant.kind)) {
+          fault(pc, `${row.name} names a constant of kind ${constant.kind}`);
+        }
+        if (constant.kind === "function") verifyCaptures(proto, constant.proto, pc, fault);
+      } else if (kind === "jump") {
+        const target = instructions[value];
+        if (target === undefined) fault(pc, `${row.name} leads to ${value}, no instruction`);
+        if (value <= pc && target?.row.name !== "LOOP") {
+          fault(pc, `${row.name} leads back to ${value}, which is no LOOP`);
+        }
       }
     }
-  });
+  }
   return sound ? instructions : null;
 }
 
@@ -217,11 +212,11 @@ function verifyCaptures(
   maker: FunctionProto,
   proto: FunctionProto,
   pc: number,
-  demand: (condition: boolean, pc: number, message: () => string) => void,
+  fault: Report,
 ): void {
   for (const { from, index, name } of proto.captures) {
     const size = from === "register" ? maker.registers : maker.captures.length;
-    demand(index >= 0 && index < size, pc, () => `the capture ${name} is ${from} ${index} of ${size}`);
+    if (index < 0 || index >= size) fault(pc, `the capture ${name} is ${from} ${index} of ${size}`);
   }
 }
 

@@ -344,12 +344,18 @@ function keyOf(constant: Constant): string | null {
     case "float":
       return `float ${Object.is(constant.value, -0) ? "-0" : constant.value}`;
     case "string":
-      return `string ${LATIN1.decode(constant.bytes)}`;
+      return `string ${textOfBytes(constant.bytes)}`;
     case "function":
     case "struct":
       return null;
   }
 }
 
-/** Gives each sequence of bytes, UTF-8 or not, a text of its own. */
 const LATIN1 = new TextDecoder("latin1");
+/** Bytes for which the decoder, which takes a while to begin with, is not worth it. */
+const SHORT = 256;
+
+/** Gives each sequence of bytes, UTF-8 or not, a text of its own. */
+function textOfBytes(bytes: Uint8Array): string {
+  return bytes.length <= SHORT ? String.fromCharCode(...bytes) : LATIN1.decode(bytes);
+}
