@@ -106,15 +106,22 @@ const BACKSLASH = 92, SLASH = 47, STAR = 42, DOT = 46, UNDERSCORE = 95, ZERO = 4
 const BLANK = 1, LETTER = 2, DIGIT = 4, QUOTE = 8, HEX = 16;
 const CLASS = new Uint8Array(128);
 for (
-  const [characters, bits] of [
-    [" \t\r\n\0", BLANK], // a NUL byte is reported once for the file, and skipped
-    ["ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", LETTER],
-    ["0123456789", DIGIT],
-    ["\"'", QUOTE],
-    ["0123456789abcdefABCDEF", HEX],
+  const [first, last, bits] of [
+    ["\0", "\0", BLANK], // reported once for the file, and skipped
+    ["\t", "\n", BLANK],
+    ["\r", "\r", BLANK],
+    [" ", " ", BLANK],
+    ['"', '"', QUOTE],
+    ["'", "'", QUOTE],
+    ["0", "9", DIGIT | HEX],
+    ["A", "F", LETTER | HEX],
+    ["G", "Z", LETTER],
+    ["_", "_", LETTER],
+    ["a", "f", LETTER | HEX],
+    ["g", "z", LETTER],
   ] as const
 ) {
-  for (const character of characters) CLASS[character.charCodeAt(0)] |= bits;
+  CLASS.fill(bits, first.charCodeAt(0), last.charCodeAt(0) + 1);
 }
 
 function is(code: number, classes: number): boolean {
