@@ -90,16 +90,32 @@ export function makeSource(path: string, text: string): SourceFile {
 
 /** Decodes a file. Malformed UTF-8 is not thrown but described, so that it can be reported with its surroundings. */
 export function decodeSource(path: string, bytes: Uint8Array): DecodedSource {
-  const ascii = asciiText(bytes);
-  if (ascii !== null) return { source: makeSource(path, ascii), invalid: null };
-  const text = new TextDecoder().decode(bytes); // drops a byte order mark
+  const text = decodeText(bytes);
   return { source: makeSource(path, text), invalid: findInvalid(text, bytes) };
 }
 
-/** Bytes of a file for which the decoder, which takes half a millisecond to begin, is not worth it. */
+/** The bytes of a text as UTF-8. */
+export function encodeText(text: string): Uint8Array {
+  // Most strings are short and ASCII, and calling the encoder costs more than they do.
+  if (text.length > 40) return new TextEncoder().encode(text);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 128) return new TextEncoder().encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+/** The text of bytes in UTF-8, without a byte order mark at its beginning; malformed sequences become U+FFFD. */
+export function decodeText(bytes: Uint8Array): string {
+  return asciiText(bytes) ?? new TextDecoder().decode(bytes);
+}
+
+/** Bytes for which the decoder, which takes half a millisecond to begin with, is not worth it. */
 const SHORT = 4096;
 
-/** The text of a short file that is all ASCII, as most are; null for any other. */
+/** The text of a few bytes that are all ASCII, as most are; null for any others. */
 function asciiText(bytes: Uint8Array): string | null {
   if (bytes.length > SHORT) return null;
   for (const byte of bytes) {

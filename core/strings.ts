@@ -80,12 +80,9 @@ export function newStringLatin1(text: string): number {
   return ref;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
 /** Makes a string of the text in UTF-8: at most three bytes for each of its UTF-16 units. */
 export function newStringText(text: string): number {
-  return isAscii(text) ? newStringLatin1(text) : newStringBytes(encoder.encode(text));
+  return isAscii(text) ? newStringLatin1(text) : newStringBytes(new TextEncoder().encode(text));
 }
 
 function isAscii(text: string): boolean {
@@ -166,7 +163,16 @@ export function stringText(ref: number): string {
     for (; i < length && U8[start + i] < 128; i++) text += String.fromCharCode(U8[start + i]);
     if (i === length) return text;
   }
-  return decoder.decode(U8.subarray(start, start + length));
+  return decodeBytes(U8.subarray(start, start + length));
+}
+
+/** Made when it is first wanted, which in most programs is never: its beginning takes half a millisecond. */
+let decoder: TextDecoder | null = null;
+
+/** Bytes read as UTF-8; what is not valid becomes U+FFFD. */
+export function decodeBytes(bytes: Uint8Array): string {
+  decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+  return decoder.decode(bytes);
 }
 
 // ---- appending ---------------------------------------------------------------------------------------------------

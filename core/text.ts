@@ -26,6 +26,7 @@ import {
   appendBytes,
   concat,
   concatUnits,
+  decodeBytes,
   extendString,
   extendUnits,
   newString,
@@ -38,8 +39,6 @@ import {
 import { nextEntry, stateAfter } from "./maps.ts";
 
 const { I32, F64, U8 } = views;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Names of what the heap knows by number only. */
 export interface Names {
@@ -112,7 +111,7 @@ function writeAscii(sink: Sink, text: string): void {
 
 function writeName(sink: Sink, before: string, name: string): void {
   writeAscii(sink, before);
-  const bytes = encoder.encode(name);
+  const bytes = new TextEncoder().encode(name);
   reserve(sink, bytes.length);
   sink.bytes.set(bytes, sink.length);
   sink.length += bytes.length;
@@ -328,7 +327,7 @@ export function textOf(word: number): Uint8Array {
 
 /** The text of the value at `word` for TypeScript: read as UTF-8, invalid bytes as U+FFFD. */
 export function valueToDisplay(word: number): string {
-  return decoder.decode(textOf(word));
+  return decodeBytes(textOf(word));
 }
 
 /** A bound on the bytes of the text of the value at `word`; exact for what is not a number. */

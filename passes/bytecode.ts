@@ -18,7 +18,7 @@
 import type * as ast from "../core/ast.ts";
 import { walk } from "../core/ast.ts";
 import type { Diagnostics } from "../core/diagnostics.ts";
-import type { SourceFile } from "../core/source.ts";
+import { decodeText, encodeText, type SourceFile } from "../core/source.ts";
 import type { Capture, Constant, FunctionProto, Program } from "../core/program.ts";
 import { OP, type OpcodeDef, OPCODES, type OpName } from "../core/opcodes.ts";
 import {
@@ -120,9 +120,6 @@ export function emitProgram(
   }
   return { source, main: main.proto, protos, globals: [...unit.globals.keys()] };
 }
-
-const UTF8_ENCODER = new TextEncoder();
-const UTF8_DECODER = new TextDecoder();
 
 // ---- Functions ------------------------------------------------------------------------------------------------------
 
@@ -269,7 +266,7 @@ function emitStmt(f: Emitter, stmt: Stmt): void {
       );
     }
     case "ImportDecl": {
-      const path = constantNumber(code, { kind: "string", bytes: UTF8_ENCODER.encode(stmt.path) });
+      const path = constantNumber(code, { kind: "string", bytes: encodeText(stmt.path) });
       return declare(f, stmt, stmt.alias, (dst) => emit(code, stmt, "IMPORT", dst, Number(stmt.named), path));
     }
     case "Print":
@@ -785,7 +782,7 @@ function emitMap(f: Emitter, node: ast.MapLit, dst: number): void {
     emitStore(
       code,
       place,
-      operandNamed(f, value, key.kind === "Str" ? UTF8_DECODER.decode(key.bytes) : "anonymous"),
+      operandNamed(f, value, key.kind === "Str" ? decodeText(key.bytes) : "anonymous"),
     );
     code.top = top;
   }
@@ -912,7 +909,7 @@ function placeOf(f: Emitter, node: ast.Name): Place {
 /** The place of an index or member in the object in `object`. */
 function placeIn(f: Emitter, node: ast.Index | ast.Member, object: number, ...later: readonly Expr[]): Place {
   if (node.kind === "Index") return keyedPlace(f, object, node.index, node, ...later);
-  const name = constantNumber(f.code, { kind: "string", bytes: UTF8_ENCODER.encode(node.name.name) });
+  const name = constantNumber(f.code, { kind: "string", bytes: encodeText(node.name.name) });
   return { kind: "field", object, name, at: node.name };
 }
 

@@ -9,7 +9,7 @@
  * @module
  */
 import type { DetailsOf, DiagnosticCode, DIAGNOSTICS, Diagnostics } from "../core/diagnostics.ts";
-import type { SourceFile } from "../core/source.ts";
+import { encodeText, type SourceFile } from "../core/source.ts";
 import type { Token, TokenClass } from "../core/syntax.ts";
 
 /** The reserved words. */
@@ -371,19 +371,7 @@ export function readNumber(literal: string): NumberValue {
 
 /** The bytes of a well-formed string literal that lies at `start` to `end`, quotes included. */
 export function readString(text: string, start: number, end: number, escaped: boolean): Uint8Array {
-  return escaped ? unescape(text, start + 1, end - 1) : encode(text.slice(start + 1, end - 1));
-}
-
-function encode(text: string): Uint8Array {
-  // Most strings are short and ASCII, and calling the encoder costs more than they do.
-  if (text.length > 40) return new TextEncoder().encode(text);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= 128) return new TextEncoder().encode(text);
-    bytes[i] = code;
-  }
-  return bytes;
+  return escaped ? unescape(text, start + 1, end - 1) : encodeText(text.slice(start + 1, end - 1));
 }
 
 function unescape(text: string, from: number, to: number): Uint8Array {

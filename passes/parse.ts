@@ -33,7 +33,7 @@ import type {
 import { leftPart, OPERATOR_PRECEDENCE, PRECEDENCE } from "../core/ast.ts";
 import type { DetailsOf, Diagnostic, DiagnosticCode, DIAGNOSTICS, Diagnostics } from "../core/diagnostics.ts";
 import { suggest } from "../core/diagnostics.ts";
-import type { SourceFile } from "../core/source.ts";
+import { decodeText, type SourceFile } from "../core/source.ts";
 import type { ParserFace, SyntaxRow, SyntaxRule } from "../core/syntax.ts";
 import type { BuiltinToken } from "./lexer.ts";
 import { KEYWORDS, makeLexer, makeLexicon, makeToken, readNumber, readString } from "./lexer.ts";
@@ -293,7 +293,7 @@ function parseImport(p: ParserFace, start: number): Stmt {
   const literal = kind === "<string>" && sound
     ? readString(p.source.text, from, end, escaped)
     : new Uint8Array();
-  const path = named ? name : new TextDecoder().decode(literal);
+  const path = named ? name : decodeText(literal);
   p.expect("as", "in import statement");
   const alias = p.parseName("alias after 'as'");
   p.expect(";", "after import statement");

@@ -351,11 +351,10 @@ function keyOf(constant: Constant): string | null {
   }
 }
 
-const LATIN1 = new TextDecoder("latin1");
-/** Bytes for which the decoder, which takes a while to begin with, is not worth it. */
-const SHORT = 256;
+/** Bytes for which the decoder, which takes half a millisecond to begin with, is not worth it. */
+const SHORT = 4096;
 
 /** Gives each sequence of bytes, UTF-8 or not, a text of its own. */
 function textOfBytes(bytes: Uint8Array): string {
-  return bytes.length <= SHORT ? String.fromCharCode(...bytes) : LATIN1.decode(bytes);
+  return bytes.length <= SHORT ? String.fromCharCode(...bytes) : new TextDecoder("latin1").decode(bytes);
 }
