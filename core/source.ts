@@ -118,10 +118,8 @@ const SHORT = 4096;
 /** The text of a few bytes that are all ASCII, as most are; null for any others. */
 function asciiText(bytes: Uint8Array): string | null {
   if (bytes.length > SHORT) return null;
-  for (const byte of bytes) {
-    if (byte >= 0x80) return null;
-  }
-  return String.fromCharCode(...bytes);
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] >= 0x80) return null;
+  return String.fromCharCode.apply(null, bytes as Iterable<number> as number[]);
 }
 
 /**

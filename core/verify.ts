@@ -13,10 +13,8 @@ import { type OpcodeDef, OPCODES, type OperandKind, type OpName, type WordKind }
 
 // ---- Decoding -------------------------------------------------------------------------------------------------------
 
-const FIELDS = ["A", "B", "C", "Bx", "sBx"] as const;
-
 /** A field of an instruction: one of its first word, or `word` for what follows. */
-export type Field = (typeof FIELDS)[number] | "word";
+export type Field = "A" | "B" | "C" | "Bx" | "sBx" | "word";
 
 /** An operand of an instruction, decoded. */
 export interface Operand {
@@ -33,45 +31,37 @@ export interface Instruction {
   readonly operands: readonly Operand[];
   /** Index of the instruction behind it. */
   readonly next: number;
+  /** Index of the instruction that it may jump to, if it may jump. */
+  readonly target: number | null;
 }
 
 /** Decodes the instruction at `pc`; null if there is none of that number, or it is cut off. */
 export function decode(code: Int32Array, pc: number, opcodes: readonly OpcodeDef[]): Instruction | null {
   const word = code[pc];
   const row: OpcodeDef | undefined = opcodes[opOf(word)];
-  const words = row?.operands.words ?? [];
-  const next = pc + 1 + words.length;
-  if (row === undefined || next > code.length) return null;
+  if (row === undefined) return null;
+  const { A, B, C, Bx, sBx, words = [] } = row.operands;
+  const first = pc + 1, next = first + words.length;
+  if (next > code.length) return null;
   const operands: Operand[] = [];
-  for (const field of FIELDS) {
-    const kind = row.operands[field];
-    if (kind !== undefined) operands.push({ field, kind, value: extract(word, field) });
-  }
-  words.forEach((kind, i) => {
-    const at = pc + 1 + i;
+  let target: number | null = null;
+  if (A !== undefined) operands.push({ field: "A", kind: A, value: word >>> 8 & 0xFF });
+  if (B !== undefined) operands.push({ field: "B", kind: B, value: word >>> 16 & 0xFF });
+  if (C !== undefined) operands.push({ field: "C", kind: C, value: word >>> 24 });
+  if (Bx !== undefined) operands.push({ field: "Bx", kind: Bx, value: word >>> 16 });
+  if (sBx !== undefined) operands.push({ field: "sBx", kind: sBx, value: word >> 16 });
+  for (let at = first; at < next; at++) {
+    const kind = words[at - first];
+    if (kind === "jump") target = at + code[at];
     operands.push({ field: "word", kind, value: kind === "jump" ? at + code[at] : code[at] });
-  });
-  return { pc, row, operands, next };
-}
-
-function extract(word: number, field: (typeof FIELDS)[number]): number {
-  switch (field) {
-    case "A":
-      return word >>> 8 & 0xFF;
-    case "B":
-      return word >>> 16 & 0xFF;
-    case "C":
-      return word >>> 24;
-    case "Bx":
-      return word >>> 16;
-    case "sBx":
-      return word >> 16;
   }
+  return { pc, row, operands, next, target };
 }
 
 /** Its operand of a kind. */
 export function operandOf(instruction: Instruction, kind: Operand["kind"]): Operand | undefined {
-  return instruction.operands.find((operand) => operand.kind === kind);
+  for (const operand of instruction.operands) if (operand.kind === kind) return operand;
+  return undefined;
 }
 
 // ---- Verifying ------------------------------------------------------------------------------------------------------
@@ -237,12 +227,10 @@ function verifyFlow(
   const stale = new Set<number>();
   const reported = new Set<number>();
 
-  const starts = [0];
-  instructions.forEach((instruction) => {
-    const target = operandOf(instruction!, "jump");
-    if (target !== undefined) starts.push(target.value);
-  });
-  const isStart = new Set(starts);
+  const isStart = new Set([0]);
+  for (const instruction of instructions) {
+    if (instruction !== undefined && instruction.target !== null) isStart.add(instruction.target);
+  }
   const order = [...isStart].sort((a, b) => a - b);
 
   const entry = new Uint32Array(words);
@@ -260,12 +248,11 @@ function verifyFlow(
     for (let pc = start;;) {
       const instruction = instructions[pc];
       if (instruction === undefined) return report(pc, "the code goes on behind its end");
-      const { row, operands, next } = instruction;
+      const { row, operands, next, target } = instruction;
       verifyReads(instruction, state);
       applyWrites(instruction, state);
-      const target = operandOf(instruction, "jump");
-      if (target !== undefined) {
-        meet(target.value, state, operandOf(instruction, "iterator"));
+      if (target !== null) {
+        meet(target, state, operandOf(instruction, "iterator"));
         if (operands.length === 1) return; // a jump without a condition
       }
       if (ENDS.has(row.name)) return;
@@ -292,39 +279,46 @@ function verifyFlow(
     }
   }
 
-  function verifyReads({ pc, row, operands }: Instruction, state: Uint32Array): void {
-    const read = (register: number, why = row.name) => {
-      if ((state[register >>> 5] >>> (register & 31) & 1) !== 0 || reported.has(pc)) return;
-      reported.add(pc);
-      report(pc, `${why} reads register ${register}, which may not be written yet`);
-    };
+  function verifyReads(instruction: Instruction, state: Uint32Array): void {
+    const { row, operands } = instruction;
     for (const { kind, value } of operands) {
       switch (kind) {
         case "src":
-          read(value);
+          verifyRead(instruction, state, value);
           break;
         case "far": // a far register is loaded from or stored to, whichever the near one is not
-          if (row.operands.A === "dst") read(value);
+          if (row.operands.A === "dst") verifyRead(instruction, state, value);
           break;
         case "window": {
-          const last = value + operands.find((operand) => operand.kind === "count")!.value;
-          for (let register = value; register <= last; register++) read(register);
+          const last = value + operandOf(instruction, "count")!.value;
+          for (let register = value; register <= last; register++) verifyRead(instruction, state, register);
           break;
         }
         case "iterator": // FOR_PREPARE makes the state, FOR_NEXT has one
-          read(value);
-          if (row.operands.words !== undefined) read(value + 1);
+          verifyRead(instruction, state, value);
+          if (row.operands.words !== undefined) verifyRead(instruction, state, value + 1);
           break;
         case "constant": {
           const constant = proto.constants[value];
           if (constant.kind !== "function") break;
           for (const { from, index, name } of constant.proto.captures) {
-            if (from === "register") read(index, `the capture ${name}`);
+            if (from === "register") verifyRead(instruction, state, index, `the capture ${name}`);
           }
           break;
         }
       }
     }
+  }
+
+  function verifyRead(
+    { pc, row }: Instruction,
+    state: Uint32Array,
+    register: number,
+    reader: string = row.name,
+  ): void {
+    if ((state[register >>> 5] >>> (register & 31) & 1) !== 0 || reported.has(pc)) return;
+    reported.add(pc);
+    report(pc, `${reader} reads register ${register}, which may not be written yet`);
   }
 
   function applyWrites({ row, operands }: Instruction, state: Uint32Array): void {

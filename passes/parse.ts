@@ -503,7 +503,9 @@ function makeParser(
   // ---- Tokens
 
   function advance(): void {
-    [previous, token] = [token, previous];
+    const next = previous; // the two buffers take turns
+    previous = token;
+    token = next;
     p.token = token;
     p.previous = previous;
     lexer.scan(token);

@@ -140,11 +140,16 @@ export function settleParameter(code: Code, at: Site, parameter: number): number
 /** How the operands of an opcode are packed: those in its first word with their number of bits, then whole words. */
 interface Shape {
   readonly op: number;
-  readonly packed: readonly { readonly kind: OperandKind; readonly wide: boolean; readonly shift: number }[];
+  readonly packed: readonly Packed[];
   readonly words: readonly WordKind[];
 }
 
-const SHIFTS = { A: 8, B: 16, C: 24, Bx: 16, sBx: 16 } as const;
+/** An operand in the first word: 8 bits, or 16 if it is wide. */
+interface Packed {
+  readonly kind: OperandKind;
+  readonly wide: boolean;
+  readonly shift: number;
+}
 
 // Made on first use: most programs need a few of the opcodes only, and all of them would take a tenth of the start-up.
 const shapes = new Map<OpName, Shape>();
@@ -158,12 +163,14 @@ function shapeOf(name: OpName): Shape {
   return shape;
 }
 
-function makeShape(op: number, { operands }: OpcodeDef): Shape {
-  const packed = (["A", "B", "C", "Bx", "sBx"] as const).flatMap((field) => {
-    const kind = operands[field];
-    return kind === undefined ? [] : [{ kind, wide: field.endsWith("Bx"), shift: SHIFTS[field] }];
-  });
-  return { op, packed, words: operands.words ?? [] };
+function makeShape(op: number, { operands: { A, B, C, Bx, sBx, words = [] } }: OpcodeDef): Shape {
+  const packed: Packed[] = [];
+  if (A !== undefined) packed.push({ kind: A, wide: false, shift: 8 });
+  if (B !== undefined) packed.push({ kind: B, wide: false, shift: 16 });
+  if (C !== undefined) packed.push({ kind: C, wide: false, shift: 24 });
+  const wide = Bx ?? sBx;
+  if (wide !== undefined) packed.push({ kind: wide, wide: true, shift: 16 });
+  return { op, packed, words };
 }
 
 /**
@@ -192,8 +199,10 @@ function emitShape(
     const { kind, wide, shift } = packed[i];
     let value = operands[i] ?? 0;
     if (value >= FAR && !wide) {
-      if (kind === "dst") [result, home] = [scratch, value];
-      else push(code, at, wordABx(OP.FAR_GET, scratch, value));
+      if (kind === "dst") {
+        result = scratch;
+        home = value;
+      } else push(code, at, wordABx(OP.FAR_GET, scratch, value));
       value = scratch++;
     }
     word |= (wide ? value & 0xFFFF : value) << shift;
