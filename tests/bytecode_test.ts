@@ -295,6 +295,14 @@ Deno.test("emitProgram() makes bools of conditions where values are wanted", () 
   );
 });
 
+Deno.test("emitProgram() shares equal strings and keeps others apart, of any length and bytes", () => {
+  for (const length of [1, 100, 4096, 4097, 10_000]) {
+    const text = (end: string) => `"${"a".repeat(length - 1)}${end}"`;
+    const all = [text("\\x80"), text("\\x81"), text("\\x80"), text("b"), text("\\xc8")];
+    assertEquals(compile(`x = [${all.join(", ")}];`).main.constants.length, 4);
+  }
+});
+
 Deno.test("emitProgram() leaves out what constant conditions and jumps exclude", () => {
   expectCode("if (false) g(); while (0) h(); return; g();", "0 RETURN_NIL");
   expectCode(

@@ -105,6 +105,15 @@ Deno.test("cli needs no permission for code that reads nothing", async () => {
   });
 });
 
+Deno.test("cli fetches no package to run a program, which would take a network, and at each start time to look", async () => {
+  await withFiles({}, async (cache) => {
+    const expected = await Deno.readTextFile(`${ROOT}examples/hello.out`);
+    const found = await cli(["examples/hello.unna"], { env: { DENO_DIR: cache } });
+    assertEquals(found, { code: 0, stdout: expected, stderr: "" });
+    assertEquals([...Deno.readDirSync(`${cache}/npm`)], []);
+  });
+});
+
 Deno.test({
   name: "cli says when output cannot be written",
   ignore: Deno.build.os !== "linux",

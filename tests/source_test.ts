@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { decodeSource, makeSource } from "../core/source.ts";
+import { decodeSource, decodeText, encodeText, makeSource } from "../core/source.ts";
 
 function decode(...bytes: number[]) {
   return decodeSource("t.unna", new Uint8Array(bytes));
@@ -64,4 +64,23 @@ Deno.test("decodeSource() points at the first malformed byte", () => {
 Deno.test("decodeSource() accepts a genuine U+FFFD", () => {
   assertEquals(decode(0xEF, 0xBF, 0xBD).invalid, null);
   assertEquals(decode(0xEF, 0xBF, 0xBD, 0xED, 0xA0, 0x80).invalid, { offset: 1, byte: 0xED });
+});
+
+Deno.test("decodeSource() reads short and long files alike, whatever stands at their end", () => {
+  for (const length of [0, 1, 4095, 4096, 4097, 70_000]) {
+    const ascii = new Uint8Array(length).fill(0x61), text = "a".repeat(length);
+    assertEquals(decode(...ascii).invalid, null);
+    assertEquals(decode(...ascii).source.text, text);
+    assertEquals(decode(...ascii, 0xC3, 0xA9).source.text, text + "é");
+    assertEquals(decode(...ascii, 0x80).invalid, { offset: length, byte: 0x80 });
+  }
+});
+
+Deno.test("encodeText() and decodeText() are each other's reverse", () => {
+  for (
+    const text of ["", "a", "é", "a".repeat(40) + "é", "a".repeat(41), "a".repeat(5000), "😀".repeat(2000)]
+  ) {
+    assertEquals(encodeText(text), new TextEncoder().encode(text));
+    assertEquals(decodeText(encodeText(text)), text);
+  }
 });

@@ -96,3 +96,22 @@ Deno.test("--timeout wants a positive number", async () => {
     assertStringIncludes(stderr, "give a number of seconds above 0");
   }
 });
+
+Deno.test("a call from outside, when the program is over, begins no thread that would keep the process", async () => {
+  const embedder = `
+    import { createRuntime } from ${JSON.stringify(new URL("../mod.ts", import.meta.url).href)};
+    const runtime = createRuntime({ interruptible: true, backend: "interp" });
+    await runtime.runSource("main.unna", "function work(ms) { var end = clock() + ms; while (clock() < end) {} }");
+    await runtime.call("work", 0.4);
+    console.log("done");
+  `;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", embedder],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const guard = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const ended = await finish(child);
+  clearTimeout(guard);
+  assertEquals(ended, { code: 0, stdout: "done\n", stderr: "" });
+});
