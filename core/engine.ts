@@ -230,6 +230,7 @@ export function createEngine(options: EngineOptions): Engine {
         beginBody(machine, body);
         return true;
       });
+      // Most programs leave no task behind.
       if (looping !== null || machine.suspended.size > 0) await loop();
     } catch (error) {
       dropTasks();
