@@ -39,7 +39,7 @@ import {
   start,
   tell,
 } from "./running.ts";
-import { checkRule, core, prepareHotStage, THRESHOLD_MAX, views as printing } from "../passes/mod.ts";
+import { checkRule, core, hotStage, THRESHOLD_MAX, views as printing } from "../passes/mod.ts";
 import { interp, openLazily } from "../backends/interp.ts";
 import { x64 } from "../backends/x64/mod.ts";
 import { std } from "../plugins/std.ts";
@@ -80,7 +80,6 @@ const PARTS = {
   dialogue: definePart<typeof import("./dialogue.ts")>(import.meta, "./dialogue.ts"),
   findings: definePart<typeof import("./findings.ts")>(import.meta, "./findings.ts"),
   jitLog: definePart<typeof import("./jit_log.ts")>(import.meta, "./jit_log.ts"),
-  nativeViews: definePart<typeof import("./native_views.ts")>(import.meta, "./native_views.ts"),
   order: definePart<typeof import("./order.ts")>(import.meta, "./order.ts"),
 };
 
@@ -288,12 +287,7 @@ function stay(state: RuntimeState, { name: backend }: Backend, because: string):
 }
 
 function loadNative(backend: Backend) {
-  return Promise.all([
-    PARTS.jitLog.load(),
-    PARTS.nativeViews.load(),
-    prepareHotStage(),
-    backend.prepare?.(),
-  ]);
+  return Promise.all([hotStage.load(), PARTS.jitLog.load(), backend.prepare?.()]);
 }
 
 /** Loads what machine code needs; gives what is in the way, or null. */
@@ -303,7 +297,7 @@ async function prepareNative(state: RuntimeState, backend: Backend): Promise<str
     throw error;
   });
   if (parts instanceof PartFailure) return parts.message;
-  const [{ createJitLog }, views] = parts;
+  const [{ views }, { createJitLog }] = parts;
   const { options: { json = false, jitLog, functionName: wanted }, driver: { dump, log } } = state;
   const showPatches = ({ hot: { loaded: { source, proto } } }: Code, text: string) => {
     const functionName = proto.name;

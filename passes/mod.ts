@@ -47,18 +47,8 @@ const bytecode: Pass<"ast", "program"> = definePass({
 // ---- the hot stage -----------------------------------------------------------------------------------------------
 
 // Most programs are short and have no hot stage.
-const planning = definePart<typeof import("./loops.ts")>(import.meta, "./loops.ts");
-const jit = definePart<typeof import("./template_jit.ts")>(import.meta, "./template_jit.ts");
-const patch = definePart<typeof import("./jump_patch.ts")>(import.meta, "./jump_patch.ts");
-const nativeViews = definePart<typeof import("../core/native_views.ts")>(
-  import.meta,
-  "../core/native_views.ts",
-);
-
-/** Loads the hot stage; to be awaited before anything is compiled to machine code. */
-export async function prepareHotStage(): Promise<void> {
-  await Promise.all([planning.load(), jit.load(), patch.load(), nativeViews.load()]);
-}
+/** What the hot stage is made of; to be loaded before anything is compiled to machine code. */
+export const hotStage = definePart<typeof import("./hot.ts")>(import.meta, "./hot.ts");
 
 const loops: Pass<"hot", "hot"> = definePass({
   name: "loops",
@@ -75,7 +65,7 @@ const loops: Pass<"hot", "hot"> = definePass({
   },
   run(hot, { target, opcodes }) {
     if (target === undefined) throw new Error("Nobody says for which processor");
-    return hot.plansLoops ? { ...hot, loops: planning.get().planLoops(hot, target, opcodes) } : hot;
+    return hot.plansLoops ? { ...hot, loops: hotStage.get().planLoops(hot, target, opcodes) } : hot;
   },
 });
 
@@ -93,7 +83,7 @@ const templateJit: Pass<"hot", "draft"> = definePass({
   },
   run(hot, { target, opcodes }) {
     if (target === undefined) throw new Error("Nobody says for which processor");
-    return jit.get().compileTemplates(hot, target, opcodes);
+    return hotStage.get().compileTemplates(hot, target, opcodes);
   },
 });
 
@@ -110,7 +100,7 @@ const jumpPatch: Pass<"draft", "code"> = definePass({
     example:
       "function f(n) { if (n < 0) return 0; return n; }\nfor (var i = 0; i < 1000; i += 1) f(i);\nprint f(7);",
   },
-  run: (draft) => patch.get().patchJumps(draft),
+  run: (draft) => hotStage.get().patchJumps(draft),
 });
 
 // ---- artifacts ---------------------------------------------------------------------------------------------------
@@ -149,8 +139,8 @@ const hot = defineArtifact({
   kind: "hot",
   dump: "hot",
   doc: "A function that is worth machine code, with its specialised forms.",
-  print: (hot, cx) => nativeViews.get().printHot(hot, cx),
-  json: (hot, cx) => nativeViews.get().hotToJson(hot, cx),
+  print: (hot, cx) => hotStage.get().views.printHot(hot, cx),
+  json: (hot, cx) => hotStage.get().views.hotToJson(hot, cx),
   check: () => {},
 });
 
@@ -158,18 +148,18 @@ const draft = defineArtifact({
   kind: "draft",
   dump: "draft",
   doc: "Its machine code with holes, and what belongs in them.",
-  print: (draft, cx) => nativeViews.get().printDraft(draft, cx),
-  json: (draft, cx) => nativeViews.get().draftToJson(draft, cx),
-  check: (draft) => nativeViews.get().checkDraft(draft),
+  print: (draft, cx) => hotStage.get().views.printDraft(draft, cx),
+  json: (draft, cx) => hotStage.get().views.draftToJson(draft, cx),
+  check: (draft) => hotStage.get().views.checkDraft(draft),
 });
 
 const code = defineArtifact({
   kind: "code",
   dump: "code",
   doc: "Its machine code, beside the bytecode and the source.",
-  print: (code, cx) => nativeViews.get().printCode(code, cx),
-  json: (code, cx) => nativeViews.get().codeToJson(code, cx),
-  check: (code) => nativeViews.get().checkCode(code),
+  print: (code, cx) => hotStage.get().views.printCode(code, cx),
+  json: (code, cx) => hotStage.get().views.codeToJson(code, cx),
+  check: (code) => hotStage.get().views.checkCode(code),
 });
 
 /** The compiler as a plugin. */

@@ -83,6 +83,7 @@ const ARROWS: readonly (readonly [from: string, ...to: string[]])[] = [
   ["passes/check.ts", "core/", "passes/scope.ts"],
   ["passes/session.ts", "core/", "passes/lexer.ts", "passes/parse.ts"],
   ["passes/template_jit.ts", "core/", "passes/loops.ts", "passes/loop_code.ts"],
+  ["passes/hot.ts", "core/", "passes/"],
   ["passes/loop_code.ts", "core/", "passes/loops.ts"],
   ["passes/", "core/"],
   ["backends/x64/", "core/", "backends/x64/"],

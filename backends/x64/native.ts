@@ -1,8 +1,29 @@
 /**
  * Puts together what the other files of this folder know: encodings, templates, executable memory, the gate, and the
- * runner between the two worlds. Whether it can work here is for {@linkcode probe} to say.
+ * runner between the two worlds. Whether it can work here is for {@linkcode probe} to say. All of them are named first, in
+ * the order of what needs what, for the reason that cli.ts gives.
  */
 
+import "../../core/backend.ts";
+import "../../core/listing.ts";
+import "../../core/native_views.ts";
+import "./operands.ts";
+import "./encodings.ts";
+import "./disassembler.ts";
+import "./assembler.ts";
+import "./memory.ts";
+import "./gate.ts";
+import "./kit.ts";
+import "./routines.ts";
+import "./templates.ts";
+import "./loops.ts";
+import "./purpose.ts";
+import "./report.ts";
+import "./cache.ts";
+import "./links.ts";
+import "./stubs.ts";
+import "./world.ts";
+import "./runner.ts";
 import { Control } from "../../core/memory.ts";
 import type { BackendContext, Finding, NativeOptions, Probe, Runner, Target } from "../../core/backend.ts";
 import { createAssembler, type X64Assembler } from "./assembler.ts";
