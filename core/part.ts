@@ -25,13 +25,17 @@ export class PartFailure extends Error {
   override readonly name = "PartFailure";
 }
 
-/** The part in the file at `path`, seen from the module that is `meta`: `definePart(import.meta, "./x.ts")`. */
+/**
+ * The part in the file at `path`, seen from the module that is `meta`: `definePart(import.meta, "./x.ts")`; or in the package
+ * of that name.
+ */
 export function definePart<Module>(meta: ImportMeta, path: string): Part<Module> {
   let module: Module | undefined;
   return {
     async load() {
       try {
-        return module ??= await import(meta.resolve(path)) as Module;
+        // Deno fetches a package, if it has to, only for an import by name.
+        return module ??= await import(path.startsWith(".") ? meta.resolve(path) : path) as Module;
       } catch (error) {
         // What is wrong with a module's text is told as it is; only this has its cause elsewhere.
         if (!(error instanceof TypeError)) throw error;

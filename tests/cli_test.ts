@@ -114,6 +114,23 @@ Deno.test("cli fetches no package to run a program, which would take a network, 
   });
 });
 
+const isOnline = await fetch("https://registry.npmjs.org/deno-std", { method: "HEAD" }).then(
+  () => true,
+  () => false,
+);
+
+Deno.test({
+  name: "cli fetches the packages that options need",
+  ignore: !isOnline,
+  fn: () =>
+    withFiles({}, async (cache) => {
+      const options = { env: { DENO_DIR: cache } };
+      assertEquals((await cli(["-e", "print 1;"], options)).stdout, "1\n");
+      const found = await cli(["--backend=interp", "examples/hello.unna"], options);
+      assertEquals([found.code, found.stderr], [0, ""]);
+    }),
+});
+
 Deno.test({
   name: "cli says when output cannot be written",
   ignore: Deno.build.os !== "linux",
