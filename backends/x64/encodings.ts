@@ -389,45 +389,68 @@ export function shapeOf(a: number, b: number, c: number): number {
 
 /** A row as a form. */
 function readRow([signature, encoding]: Row): Form {
-  const [mnemonic, ...rest] = signature.split(" ");
-  const names = rest.length === 0 ? [] : rest.join(" ").split(", ") as OperandName[];
-  const operands = names.map((name) => OPERANDS[name]);
-  const find = (test: (def: OperandDef, name: string) => boolean) =>
-    operands.findIndex((def, i) => test(def, names[i]));
+  const end = signature.indexOf(" "), mnemonic = end < 0 ? signature : signature.slice(0, end);
+  const operands: OperandDef[] = [];
+  let inRegister = ABSENT, inMemory = ABSENT, onlyAt = ABSENT, immediateAt = ABSENT, target = ABSENT;
+  const names = end < 0 ? [] : signature.slice(end + 1).split(", ");
+  for (let i = 0; i < names.length; i++) {
+    const def = OPERANDS[names[i] as OperandName];
+    operands.push(def);
+    if (def === place) target = i;
+    else if (def.only !== undefined) onlyAt = i;
+    else if (def.immediate !== undefined) immediateAt = i;
+    else if (def.memory !== 0) inMemory = i;
+    else if (inRegister === ABSENT) inRegister = i;
+  }
 
   const bytes: number[] = [];
-  let prefix = 0, rex = 0, digit = 0, modrm = false, slash = "", plus = false, immediateSize = 0;
+  let prefix = 0, rex = 0, digit = 0, modrm = false, hasRegister = false, plus = false, immediateSize = 0;
   let targetSize: 0 | 1 | 4 = 0;
   for (const token of encoding.split(" ")) {
-    const value = parseInt(token, 16);
-    if (token === "REX.W") rex = 0x48;
-    else if (token === "cb") targetSize = 1;
-    else if (token === "cd") targetSize = 4;
-    else if (token === "ib") immediateSize = 1;
-    else if (token === "id") immediateSize = 4;
-    else if (token === "io") immediateSize = 8;
-    else if (token.startsWith("/")) {
-      modrm = true;
-      slash = token.slice(1);
-      digit = slash === "r" ? 0 : Number(slash);
-    } else if (bytes.length === 0 && (value === 0x66 || value === 0xF2 || value === 0xF3)) prefix = value;
-    else {
-      bytes.push(value);
-      plus = token.endsWith("+r");
+    switch (token) {
+      case "REX.W":
+        rex = 0x48;
+        break;
+      case "cb":
+        targetSize = 1;
+        break;
+      case "cd":
+        targetSize = 4;
+        break;
+      case "ib":
+        immediateSize = 1;
+        break;
+      case "id":
+        immediateSize = 4;
+        break;
+      case "io":
+        immediateSize = 8;
+        break;
+      case "/r":
+        modrm = hasRegister = true;
+        break;
+      default:
+        if (token.startsWith("/")) {
+          modrm = true;
+          digit = Number(token.slice(1));
+          break;
+        }
+        plus = token.endsWith("+r");
+        bytes.push(parseInt(token, 16));
+        if (bytes.length === 1 && (bytes[0] === 0x66 || bytes[0] === 0xF2 || bytes[0] === 0xF3)) {
+          prefix = bytes.pop()!;
+        }
     }
   }
 
   const isFixed = bytes.length === 2 && bytes[0] !== 0x0F;
   if (isFixed) {
-    const [place] = bytes.splice(1);
+    const place = bytes.pop()!;
     if ((place & 0xC7) !== 0xC0) throw new Error(`${signature}: ModRM ${hex(place)} names operands`);
     modrm = true;
     digit = place >> 3 & 7;
   }
 
-  const inRegister = find((def) => def.register !== 0 && def.memory === 0 && def.only === undefined);
-  const onlyAt = find((def) => def.only !== undefined);
-  const immediateAt = find((def) => def.immediate !== undefined);
   const rule = operands[immediateAt]?.immediate ?? "imm8";
   const extended = rule === "simm8" || rule === "simm32";
   return {
@@ -440,8 +463,8 @@ function readRow([signature, encoding]: Row): Form {
     opcode: bytes[bytes.length - 1],
     modrm,
     digit,
-    reg: slash === "r" ? inRegister : ABSENT,
-    rm: modrm ? find((def) => def.memory !== 0) : ABSENT,
+    reg: hasRegister ? inRegister : ABSENT,
+    rm: modrm ? inMemory : ABSENT,
     plus: plus ? inRegister : ABSENT,
     only: onlyAt,
     onlyCode: operands[onlyAt]?.only?.code ?? 0,
@@ -450,7 +473,7 @@ function readRow([signature, encoding]: Row): Form {
     immediateSize,
     // push extends to the width of the stack.
     immediateBits: extended ? (mnemonic === "push" ? 64 : operands[0].bits) : immediateSize * 8 || 8,
-    target: find((_, name) => name.startsWith("rel")),
+    target,
     targetSize,
     isPlain: onlyAt === ABSENT && immediateAt === ABSENT,
     unsized: false,
@@ -482,7 +505,9 @@ function sortForms(forms: readonly Form[]): Shapes {
     if (widths.size > 1) shapes.delete(shape);
     else for (const form of takers) form.unsized = true;
   }
-  return Array.from({ length: Math.max(...shapes.keys()) + 1 }, (_, shape) => shapes.get(shape));
+  const list: (readonly Form[] | undefined)[] = new Array(Math.max(...shapes.keys()) + 1).fill(undefined);
+  for (const [shape, takers] of shapes) list[shape] = takers;
+  return list;
 }
 
 /** Adds to the list under a key. */
