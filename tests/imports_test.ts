@@ -221,6 +221,13 @@ Deno.test("cli.ts names everything that it loads, so that Deno reads no other so
   assertEquals(named.toSorted(), (await loadedBy("cli.ts")).toSorted());
 });
 
+for (const entry of ["passes/hot.ts", "backends/x64/native.ts"]) {
+  Deno.test(`${entry} names everything that it loads beyond that, for the same reason`, async () => {
+    const known = new Set(["cli.ts", ...await loadedBy("cli.ts"), ...importsOf(entry).map(({ to }) => to)]);
+    assertEquals((await loadedBy(entry)).filter((path) => !known.has(path)), []);
+  });
+}
+
 Deno.test("what every run loads is ASCII, which V8 keeps in half the space", async () => {
   const beyond = (path: string) => /\P{ASCII}/u.exec(Deno.readTextFileSync(new URL(path, ROOT)))?.[0];
   const found = (await loadedBy("cli.ts")).map((path) => [path, beyond(path)] as const);
