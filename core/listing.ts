@@ -7,7 +7,7 @@
 
 import type { Capture, Constant, FunctionProto, Program } from "./program.ts";
 import { type OpcodeDef, OPCODES, type OperandKind, type WordKind } from "./opcodes.ts";
-import { decode, type Instruction, operandOf } from "./verify.ts";
+import { decode, type Instruction } from "./verify.ts";
 
 // ---- Printing -------------------------------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ function fillFormula(program: Surroundings, proto: FunctionProto, instruction: I
         case "captures":
           return proto.captures[index]?.name ?? "?";
       }
-      if (part === "pc += jump") return `goto ${operandOf(instruction, "jump")?.value}`;
+      if (part === "pc += jump") return `goto ${instruction.target}`;
       if (part === "B != 0") return String(number("B") !== 0);
       return String(number(part));
     },

@@ -360,7 +360,7 @@ function makeDriver(registry: Registry, options: RuntimeOptions): DriverOptions 
 
 /** What is to be dumped, or to be on the page, by its names; those that nothing has are refused. */
 function namesToDump(registry: Registry, { dump = [], page = false }: RuntimeOptions): readonly string[] {
-  if (dump.length === 0) return page ? PAGE_PARTS : [];
+  if (dump.length === 0) return PAGE_PARTS;
   const artifacts = [...registry.artifacts.values()].map((def) => def.dump);
   const names = new Set([...artifacts, ...registry.passes.map(({ pass }) => pass.name), ...RUN_VIEWS, ALL]);
   for (const name of dump) {

@@ -52,14 +52,15 @@ export function decode(code: Int32Array, pc: number, opcodes: readonly OpcodeDef
   if (sBx !== undefined) operands.push({ field: "sBx", kind: sBx, value: word >> 16 });
   for (let at = first; at < next; at++) {
     const kind = words[at - first];
-    if (kind === "jump") target = at + code[at];
-    operands.push({ field: "word", kind, value: kind === "jump" ? at + code[at] : code[at] });
+    let value = code[at];
+    if (kind === "jump") target = value += at;
+    operands.push({ field: "word", kind, value });
   }
   return { pc, row, operands, next, target };
 }
 
 /** Its operand of a kind. */
-export function operandOf(instruction: Instruction, kind: Operand["kind"]): Operand | undefined {
+function operandOf(instruction: Instruction, kind: Operand["kind"]): Operand | undefined {
   for (const operand of instruction.operands) if (operand.kind === kind) return operand;
   return undefined;
 }

@@ -46,8 +46,7 @@ const bytecode: Pass<"ast", "program"> = definePass({
 
 // ---- the hot stage -----------------------------------------------------------------------------------------------
 
-// Most programs are short and have no hot stage.
-/** What the hot stage is made of; to be loaded before anything is compiled to machine code. */
+/** What the hot stage is made of, which short programs do without; to be loaded before anything becomes machine code. */
 export const hotStage = definePart<typeof import("./hot.ts")>(import.meta, "./hot.ts");
 
 const loops: Pass<"hot", "hot"> = definePass({

@@ -22,6 +22,7 @@
  */
 
 import { type Constant, opOf, wordABx } from "../core/program.ts";
+import { byteText } from "../core/source.ts";
 import {
   OP,
   type OpcodeDef,
@@ -353,17 +354,9 @@ function keyOf(constant: Constant): string | null {
     case "float":
       return `float ${Object.is(constant.value, -0) ? "-0" : constant.value}`;
     case "string":
-      return `string ${textOfBytes(constant.bytes)}`;
+      return `string ${byteText(constant.bytes)}`;
     case "function":
     case "struct":
       return null;
   }
-}
-
-/** Bytes for which the decoder, which takes half a millisecond to begin with, is not worth it. */
-const SHORT = 4096;
-
-/** Gives each sequence of bytes, UTF-8 or not, a text of its own. */
-function textOfBytes(bytes: Uint8Array): string {
-  return bytes.length <= SHORT ? String.fromCharCode(...bytes) : new TextDecoder("latin1").decode(bytes);
 }

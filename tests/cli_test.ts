@@ -114,10 +114,11 @@ Deno.test("cli fetches no package to run a program, which would take a network, 
   });
 });
 
-const isOnline = await fetch("https://registry.npmjs.org/deno-std", { method: "HEAD" }).then(
-  () => true,
-  () => false,
-);
+/** Whether packages could be fetched at all. */
+const isOnline = await fetch("https://registry.npmjs.org/deno-std", {
+  method: "HEAD",
+  signal: AbortSignal.timeout(5000),
+}).then(() => true, () => false);
 
 Deno.test({
   name: "cli fetches the packages that options need",
